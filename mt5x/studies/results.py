@@ -1,0 +1,82 @@
+"""The result table: one tidy row per (study, stage, seed, source, target, metric), as JSON lines.
+
+This is the only thing the analysis reads, so a row carries all that a statistic needs and says how
+its checkpoint was chosen: a checkpoint selected on target-language data is not zero-shot.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mt5x.errors import UserError
+
+MAJORITY_BASELINE = "majority_baseline"
+"""Stage name of the trivial baseline: every prediction is the most frequent training target."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ResultRow:
+    """One number and everything it depends on.
+
+    Attributes:
+      study: name of the study.
+      stage: name of the stage that produced the number.
+      seed: random seed of the stage.
+      task: data set, such as 'panx'.
+      source: language trained on; None where no fine-tuning is involved.
+      target: language evaluated.
+      split: split evaluated.
+      metric: name of the metric, such as 'span_f1'.
+      value: its value; scores are in percent, `lm_nll` in nats per target token.
+      num_examples: examples that the value is a mean over.
+      step: training step of the checkpoint.
+      selection: how the checkpoint was chosen, such as 'last'.
+      provenance: stage hash, commit, versions.
+    """
+
+    study: str
+    stage: str
+    seed: int
+    task: str
+    source: str | None
+    target: str
+    split: str
+    metric: str
+    value: float
+    num_examples: int
+    step: int
+    selection: str = "last"
+    provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def write_rows(path: str | os.PathLike[str], rows: Iterable[ResultRow]) -> None:
+    """Writes the rows to `path`, whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as stream:
+        for row in rows:
+            stream.write(json.dumps(dataclasses.asdict(row), ensure_ascii=False) + "\n")
+    partial.replace(path)
+
+
+def read_rows(path: str | os.PathLike[str]) -> list[ResultRow]:
+    """Reads a result table.
+
+    Raises:
+      UserError: the file is missing, or a line is not a result row; the line is named.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UserError(f"cannot read the result table {path}: {error.strerror}") from error
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(ResultRow(**json.loads(line)))
+        except (json.JSONDecodeError, TypeError) as error:
+            raise UserError(f"{path}, line {number}: not a result row ({error})") from error
+    return rows
