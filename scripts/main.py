@@ -1,0 +1,133 @@
+"""`mt5x`: finds the subcommand, reads its arguments, and turns user errors into one sentence.
+
+A subcommand is a module of this package with `SUMMARY` (one line), `EXAMPLES` (lines of shell),
+`add_arguments(parser)` and `run(args)`, which returns an exit code or None. It imports what is
+heavy (JAX, TensorFlow, pandas) inside `run`, so that `mt5x --help` answers at once.
+
+Exit codes: 0 done, 2 something that the user can put right, 130 interrupted. Anything else keeps
+its traceback: it is a defect of ours.
+"""
+
+import argparse
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import NoReturn
+
+from mt5x import __version__
+from mt5x.errors import UserError, nearest
+from scripts.gin_arguments import split_bindings
+
+COMMANDS = {
+    "train": "scripts.train",
+    "evaluate": "scripts.evaluate",
+    "predict": "scripts.predict",
+    "sample-data": "scripts.sample_data",
+    "import-data": "scripts.import_data",
+    "study": "scripts.study",
+    "report": "scripts.report",
+    "lm-stats": "scripts.lm_stats",
+}
+
+FIRST_STEPS = """\
+first steps:
+  mt5x sample-data --out runs/sample_world   ten small languages, ready to train on
+  mt5x COMMAND --help                        arguments and examples of one command
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that fails in one sentence and offers the nearest name."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program with exit code 2."""
+        sys.exit(_complain(f"{message}; see `{self.prog} --help`"))
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Reads the arguments, `--gin.NAME=value` among them where gin is understood."""
+        if args is not None and "--gin_bindings" in self._option_string_actions:
+            args = split_bindings(args, self.error)
+        return super().parse_known_args(args, namespace)
+
+    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Reads the arguments; an unknown one is named, with the nearest known."""
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            offer = nearest(unknown[0].split("=")[0], self._option_string_actions, count=1)
+            self.error(f"unknown argument {unknown[0]}{offer}")
+        return parsed
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit code."""
+    # TensorFlow reads this when it is loaded; its start-up notes are not the user's business.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        print(f"mt5x {__version__}")
+        return 0
+    try:
+        return _run(arguments[0], arguments[1:])
+    except KeyboardInterrupt:
+        print("mt5x: interrupted", file=sys.stderr)
+        return 130
+    except _user_errors() as error:
+        # gin appends the call sites that an error passed through.
+        return _complain(str(error).split("\n  In call to configurable ")[0].strip())
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        where = f" at {error.filename}" if error.filename else ""
+        return _complain(f"the disk is full{where}; free some space and run the same command again")
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    """Runs one subcommand and returns its exit code."""
+    if name not in COMMANDS:
+        offer = nearest(name, COMMANDS, count=1) or "; `mt5x --help` lists the commands"
+        raise UserError(f"unknown command {name}{offer}")
+    command = importlib.import_module(COMMANDS[name])
+    return command.run(_parser(name, command).parse_args(arguments)) or 0
+
+
+def _parser(name: str, command: ModuleType) -> Parser:
+    """Returns the parser of one subcommand."""
+    parser = Parser(
+        prog=f"mt5x {name}",
+        description=command.SUMMARY,
+        epilog="examples:\n" + command.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_arguments(parser)
+    return parser
+
+
+def _overview() -> str:
+    """Returns the help of `mt5x` itself: one line per subcommand."""
+    lines = ["usage: mt5x COMMAND [arguments]", "", "commands:"]
+    for name, module in COMMANDS.items():
+        lines.append(f"  {name:<12}  {importlib.import_module(module).SUMMARY}")
+    return "\n".join([*lines, "", FIRST_STEPS.rstrip()])
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    """Returns the classes of user errors; `tasks` has its own, and is heavy, so is not imported."""
+    tasks_errors = sys.modules.get("tasks.errors")
+    return (UserError, tasks_errors.DataError) if tasks_errors else (UserError,)
+
+
+def _complain(sentence: str) -> int:
+    """Prints one sentence to standard error and returns the exit code of a user error."""
+    print(f"mt5x: error: {sentence}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
