@@ -1,0 +1,1 @@
+"""SeqIO tasks of cross-lingual transfer; importing this package registers them."""
