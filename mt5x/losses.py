@@ -1,0 +1,306 @@
+"""Cross-entropy over a large vocabulary without ever holding all logits.
+
+T5X's loss (softmax cross-entropy, label smoothing, z-loss), taken from the final hidden states and
+the logits' kernel piece by piece over the target positions. The gradient of a piece is formed
+while its logits are there, so that no logit is kept for, or computed again in, the backward pass:
+three matrix products in all, as many as with the logits held.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from mt5x.errors import UserError, nearest
+from mt5x.model import Transformer
+
+Array = jax.Array
+Metrics = dict[str, tuple[Array, Array]]
+
+# Bytes of float32 logits that may exist at once. Below it a loss takes one piece and no loop.
+LOGITS_BYTES = 256 * 2**20
+
+NORMALIZING_FACTORS = ("NUM_REAL_TARGET_TOKENS", "NUM_TOTAL_TARGET_TOKENS", "AVERAGE_PER_SEQUENCE")
+
+
+class TokenStatistics(NamedTuple):
+    """What a softmax says about each target token, each float32 `[batch, target]`.
+
+    Attributes:
+        log_z: logarithm of the softmax's normaliser.
+        target_logit: the logit of the target token; `target_logit - log_z` is its log-probability.
+        sum_logits: sum over the vocabulary, for label smoothing.
+        is_best: 1.0 where no token has a larger logit than the target's.
+    """
+
+    log_z: Array
+    target_logit: Array
+    sum_logits: Array
+    is_best: Array
+
+
+def loss_fn(
+    model: Transformer,
+    params: Any,
+    batch: Mapping[str, Array],
+    dropout_rng: Array | None,
+    *,
+    z_loss: float = 1e-4,
+    label_smoothing: float = 0.0,
+    loss_normalizing_factor: float | str | None = None,
+) -> tuple[Array, Metrics]:
+    """T5X's training loss of a batch, and metrics that merge by adding.
+
+    Args:
+        model: the network.
+        params: its parameters.
+        batch: features as SeqIO's EncDecFeatureConverter names them, packed or not.
+        dropout_rng: key for dropout; None for none.
+        z_loss: weight of log(Z)^2, which keeps the softmax's normaliser near 1.
+        label_smoothing: probability spread over the wrong tokens; the loss's minimum stays 0.
+        loss_normalizing_factor: None for the plain sum over target tokens, a number to divide that
+            sum by, or one of `NORMALIZING_FACTORS`.
+
+    Returns:
+        The scalar loss, and metrics as (sum, count) pairs of float32 scalars whose quotient is the
+        value: loss, cross_entropy, z_loss and accuracy per target token (never normalised
+        otherwise), nonpadding_fraction of target positions, and target_tokens per batch.
+
+    Raises:
+        UserError: an unknown `loss_normalizing_factor`.
+    """
+    hidden, kernel = _hidden_and_kernel(model, params, batch, dropout_rng)
+    targets = batch["decoder_target_tokens"]
+    mask = target_weights(batch)
+    weights, factor = normalized_weights(batch, loss_normalizing_factor)
+    loss, statistics = cross_entropy(
+        hidden, kernel, targets, weights, z_loss=z_loss, label_smoothing=label_smoothing
+    )
+    statistics = jax.tree.map(lax.stop_gradient, statistics)
+    total = jnp.sum(mask)
+
+    def per_token(values: Array) -> tuple[Array, Array]:
+        return jnp.sum(values * mask), total
+
+    entropy = token_cross_entropy(statistics, kernel.shape[1], label_smoothing)
+    z_terms = z_loss * lax.square(statistics.log_z)
+    one = jnp.ones((), jnp.float32)
+    metrics = {
+        "loss": per_token(entropy + z_terms),
+        "cross_entropy": per_token(entropy),
+        "z_loss": per_token(z_terms),
+        "accuracy": per_token(statistics.is_best),
+        "nonpadding_fraction": (jnp.sum((mask > 0).astype(jnp.float32)), one * targets.size),
+        "target_tokens": (total, one),
+    }
+    return loss / factor, metrics
+
+
+def target_weights(batch: Mapping[str, Array]) -> Array:
+    """Weight of each target token, float32 `[batch, target]`; without weights, 1 where id > 0."""
+    weights = batch.get("decoder_loss_weights")
+    if weights is None:
+        weights = batch["decoder_target_tokens"] > 0
+    return jnp.asarray(weights, jnp.float32)
+
+
+def normalized_weights(batch: Mapping[str, Array], factor: float | str | None) -> tuple[Array, Any]:
+    """The weights of a batch's tokens and what T5X divides the weighted sum by.
+
+    NUM_REAL_TARGET_TOKENS divides by the sum of weights, NUM_TOTAL_TARGET_TOKENS by all positions,
+    AVERAGE_PER_SEQUENCE gives each (packed) example the same weight. An empty batch divides by 1.
+
+    Returns:
+        float32 weights `[batch, target]` and a scalar.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    weights = target_weights(batch)
+    if factor is None:
+        return weights, 1.0
+    if not isinstance(factor, str):
+        return weights, factor
+    name = factor.upper()
+    if name == "NUM_REAL_TARGET_TOKENS":
+        return weights, _or_one(jnp.sum(weights))
+    if name == "NUM_TOTAL_TARGET_TOKENS":
+        return weights, float(weights.size)
+    if name == "AVERAGE_PER_SEQUENCE":
+        segments = batch.get("decoder_segment_ids", jnp.ones(weights.shape, jnp.int32))
+        same = (segments[:, :, None] == segments[:, None, :]).astype(jnp.float32)
+        weights = weights / _or_one(jnp.einsum("bts,bs->bt", same, weights))
+        return weights, _or_one(jnp.sum(weights))
+    raise UserError(
+        f"loss_normalizing_factor must be None, a number or one of {', '.join(NORMALIZING_FACTORS)}"
+        f", not {factor!r}{nearest(name, NORMALIZING_FACTORS)}."
+    )
+
+
+def token_cross_entropy(
+    statistics: TokenStatistics, vocab_size: int, label_smoothing: float
+) -> Array:
+    """Cross-entropy of each token in nats, `[batch, target]`, 0 at the best it can be."""
+    confidence, low, constant = _smoothing(label_smoothing, vocab_size)
+    picked = (confidence - low) * statistics.target_logit + low * statistics.sum_logits
+    return statistics.log_z - picked - constant
+
+
+def token_statistics(hidden: Array, kernel: Array, targets: Array) -> TokenStatistics:
+    """Softmax statistics of `hidden [b, t, d] @ kernel [d, v]` at `targets [b, t]`; no gradient."""
+
+    def piece(_, args):
+        hidden, targets = args
+        return None, _statistics(_logits(hidden, kernel), targets)
+
+    pieces = _pieces(hidden, kernel)
+    _, statistics = _scan(piece, None, (hidden, targets), pieces)
+    return statistics
+
+
+def cross_entropy(
+    hidden: Array,
+    kernel: Array,
+    targets: Array,
+    weights: Array,
+    *,
+    z_loss: float = 0.0,
+    label_smoothing: float = 0.0,
+) -> tuple[Array, TokenStatistics]:
+    """Weighted sum of cross-entropy and z-loss, differentiable in `hidden` and `kernel`.
+
+    Args:
+        hidden: final hidden states `[batch, target, emb_dim]`.
+        kernel: float32 `[emb_dim, vocab]`.
+        targets: int32 `[batch, target]`.
+        weights: float32 `[batch, target]`.
+        z_loss: weight of log(Z)^2.
+        label_smoothing: probability spread over the wrong tokens.
+
+    Returns:
+        The scalar sum, and the statistics of each token (constants to differentiation).
+    """
+    return _cross_entropy(z_loss, label_smoothing, hidden, kernel, targets, weights)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _cross_entropy(z_loss, label_smoothing, hidden, kernel, targets, weights):
+    statistics = token_statistics(hidden, kernel, targets)
+    loss = token_cross_entropy(statistics, kernel.shape[1], label_smoothing)
+    loss = loss + z_loss * lax.square(statistics.log_z)
+    return jnp.sum(loss * weights), statistics
+
+
+def _cross_entropy_forward(z_loss, label_smoothing, hidden, kernel, targets, weights):
+    confidence, low, _ = _smoothing(label_smoothing, kernel.shape[1])
+
+    def piece(kernel_grad, args):
+        hidden, targets, weights = args
+        logits = _logits(hidden, kernel)
+        statistics = _statistics(logits, targets)
+        # d loss / d logits = (1 + 2 z log Z) softmax - smoothed targets, times the weight.
+        log_z = statistics.log_z[..., None]
+        hit = _hits(logits, targets)
+        grad = (1.0 + 2.0 * z_loss * log_z) * jnp.exp(logits - log_z)
+        grad = (grad - jnp.where(hit, confidence, low)) * weights[..., None]
+        hidden_grad = jnp.einsum("btv,dv->btd", grad, kernel).astype(hidden.dtype)
+        update = jnp.einsum("btd,btv->dv", hidden.astype(jnp.float32), grad)
+        kernel_grad = update if kernel_grad is None else kernel_grad + update
+        return kernel_grad, (statistics, hidden_grad)
+
+    pieces = _pieces(hidden, kernel)
+    start = None if pieces == 1 else jnp.zeros_like(kernel)
+    kernel_grad, (statistics, hidden_grad) = _scan(piece, start, (hidden, targets, weights), pieces)
+    loss = token_cross_entropy(statistics, kernel.shape[1], label_smoothing)
+    loss = loss + z_loss * lax.square(statistics.log_z)
+    return (jnp.sum(loss * weights), statistics), (hidden_grad, kernel_grad, loss)
+
+
+def _cross_entropy_backward(z_loss, label_smoothing, saved, cotangents):
+    del z_loss, label_smoothing
+    hidden_grad, kernel_grad, loss = saved
+    scale = cotangents[0]
+    return (hidden_grad * scale.astype(hidden_grad.dtype), kernel_grad * scale, None, loss * scale)
+
+
+_cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
+
+
+def _hidden_and_kernel(
+    model: Transformer, params: Any, batch: Mapping[str, Array], dropout_rng: Array | None
+) -> tuple[Array, Array]:
+    return model.apply(
+        {"params": params},
+        batch["encoder_input_tokens"],
+        batch["decoder_input_tokens"],
+        batch["decoder_target_tokens"],
+        encoder_segment_ids=batch.get("encoder_segment_ids"),
+        decoder_segment_ids=batch.get("decoder_segment_ids"),
+        enable_dropout=dropout_rng is not None,
+        rngs=None if dropout_rng is None else {"dropout": dropout_rng},
+        method="hidden_and_kernel",
+    )
+
+
+def _logits(hidden: Array, kernel: Array) -> Array:
+    return jnp.einsum("btd,dv->btv", hidden.astype(jnp.float32), kernel)
+
+
+def _hits(logits: Array, targets: Array) -> Array:
+    # A comparison rather than a gather: it fuses, and works on a vocabulary split over devices.
+    vocabulary = lax.broadcasted_iota(jnp.int32, (1, 1, logits.shape[-1]), 2)
+    return targets[..., None] == vocabulary
+
+
+def _statistics(logits: Array, targets: Array) -> TokenStatistics:
+    best = jnp.max(logits, axis=-1)
+    log_z = best + jnp.log(jnp.sum(jnp.exp(logits - best[..., None]), axis=-1))
+    target_logit = jnp.sum(jnp.where(_hits(logits, targets), logits, 0.0), axis=-1)
+    is_best = (target_logit >= best).astype(jnp.float32)
+    return TokenStatistics(log_z, target_logit, jnp.sum(logits, axis=-1), is_best)
+
+
+def _smoothing(label_smoothing: float, vocab_size: int) -> tuple[float, float, float]:
+    """Probability of the right token, of each wrong one, and the entropy of that distribution."""
+    confidence = 1.0 - label_smoothing
+    low = label_smoothing / max(vocab_size - 1, 1)
+    entropy = -(confidence * np.log(confidence) + (vocab_size - 1) * low * np.log(low + 1e-20))
+    return confidence, low, float(entropy)
+
+
+def _pieces(hidden: Array, kernel: Array) -> int:
+    batch, length, _ = hidden.shape
+    wanted = -(-batch * length * kernel.shape[1] * 4 // LOGITS_BYTES)
+    return min(wanted, length)
+
+
+def _scan(body, carry, arrays, pieces: int):
+    """`lax.scan` over `pieces` slices of axis 1 (the batch axis may be sharded); 1 needs no loop.
+
+    A length that does not divide is padded with zeros, whose weights are zero too.
+    """
+    if pieces == 1:
+        return body(carry, arrays)
+    batch, length = jax.tree.leaves(arrays)[0].shape[:2]
+    size = -(-length // pieces)
+    pieces = -(-length // size)
+
+    def split(x: Array) -> Array:
+        rest = x.shape[2:]
+        x = jnp.pad(x, [(0, 0), (0, pieces * size - length)] + [(0, 0)] * len(rest))
+        return jnp.moveaxis(x.reshape(batch, pieces, size, *rest), 1, 0)
+
+    def join(x: Array) -> Array:
+        x = jnp.moveaxis(x, 0, 1)
+        return x.reshape(batch, pieces * size, *x.shape[3:])[:, :length]
+
+    carry, out = lax.scan(body, carry, jax.tree.map(split, arrays))
+    return carry, jax.tree.map(join, out)
+
+
+def _or_one(x: Array) -> Array:
+    return jnp.where(x > 0, x, jnp.ones_like(x))

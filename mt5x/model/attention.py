@@ -1,0 +1,173 @@
+"""Multi-head attention with T5's relative-position bias, masks, and caches for decoding."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax import lax
+
+from mt5x.model.config import T5Config
+from mt5x.model.layers import Dense
+
+Array = jax.Array
+
+NUM_BUCKETS = 32
+MAX_DISTANCE = 128
+
+# Large enough to vanish in a softmax and to swallow the bias, so that a query with nothing to
+# attend to (padding) spreads evenly, as in T5X, rather than giving NaN.
+_MASKED = -1e10
+
+_KERNEL_INIT = nn.initializers.variance_scaling(1.0, "fan_in", "normal")
+
+
+class KeyValue(NamedTuple):
+    """Projected keys and values, each `[batch, heads, length, head_dim]`."""
+
+    key: Array
+    value: Array
+
+
+def attention_mask(query_segments: Array, key_segments: Array) -> Array:
+    """Who may attend to whom: `[b, q] x [b, k] int -> bool [b, 1, q, k]`.
+
+    A position attends to those of its own segment; segment 0 is padding and attends to nothing.
+    """
+    query = query_segments[:, None, :, None]
+    key = key_segments[:, None, None, :]
+    return (query == key) & (query > 0)
+
+
+def causal_mask(length: int) -> Array:
+    """Each position sees itself and the earlier ones: bool `[1, 1, length, length]`."""
+    return jnp.asarray(np.tri(length, dtype=bool)[None, None])
+
+
+def relative_position_bucket(relative_position: np.ndarray, bidirectional: bool) -> np.ndarray:
+    """The bucket of each distance key - query (T5, arXiv 1910.10683, section 2.1).
+
+    Half of the buckets are exact small distances, the other half grow logarithmically up to
+    `MAX_DISTANCE`; beyond it all share the last. Both directions have their own half when
+    `bidirectional`, else later keys share the bucket of distance 0.
+
+    Args:
+        relative_position: int array of any shape.
+        bidirectional: True in the encoder, False in the decoder.
+
+    Returns:
+        int32 array of the same shape in [0, NUM_BUCKETS).
+    """
+    buckets = NUM_BUCKETS // 2 if bidirectional else NUM_BUCKETS
+    distance = -relative_position
+    first = np.where(bidirectional & (distance < 0), buckets, 0)
+    distance = np.abs(distance) if bidirectional else np.maximum(distance, 0)
+    exact = buckets // 2
+    # float32 with this epsilon, as T5X, so that no distance falls on another side of a border.
+    ratio = distance.astype(np.float32) / exact + np.finfo(np.float32).eps
+    log_share = np.log(ratio) / np.log(MAX_DISTANCE / exact)
+    far = np.minimum(exact + (log_share * (buckets - exact)).astype(np.int32), buckets - 1)
+    return (first + np.where(distance < exact, distance, far)).astype(np.int32)
+
+
+class RelativePositionBias(nn.Module):
+    """One learned number per head and distance bucket, added to a stack's attention scores."""
+
+    config: T5Config
+    bidirectional: bool
+
+    def setup(self) -> None:
+        """Declares the table, `[heads, relpos_buckets]`."""
+        init = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
+        init = nn.with_logical_partitioning(init, ("heads", "relpos_buckets"))
+        shape = (self.config.num_heads, NUM_BUCKETS)
+        self.rel_embedding = self.param("rel_embedding", init, shape, jnp.float32)
+
+    def __call__(self, query_length: int, key_length: int) -> Array:
+        """The bias of all pairs of positions, `[1, heads, query_length, key_length]`."""
+        positions = np.arange(key_length)[None, :] - np.arange(query_length)[:, None]
+        buckets = relative_position_bucket(positions, self.bidirectional)
+        # A product with one-hot buckets rather than a gather: its gradient is a product too.
+        one_hot = jnp.asarray(buckets.ravel()[None, :] == np.arange(NUM_BUCKETS)[:, None])
+        table = self.rel_embedding.astype(self.config.dtype)
+        bias = jnp.dot(table, one_hot.astype(table.dtype))
+        return bias.reshape(1, self.config.num_heads, query_length, key_length)
+
+
+class Attention(nn.Module):
+    """Multi-head attention; T5 scales no scores, the scale lives in the query's initialiser."""
+
+    config: T5Config
+
+    def setup(self) -> None:
+        """Declares query, key, value and out."""
+        config = self.config
+        joined = config.num_heads * config.head_dim
+
+        def query_init(*args):
+            return _KERNEL_INIT(*args) / np.sqrt(config.head_dim).astype(np.float32)
+
+        def projection(init):
+            return Dense(joined, ("embed", "joined_kv"), config.dtype, init)
+
+        self.query = projection(query_init)
+        self.key = projection(_KERNEL_INIT)
+        self.value = projection(_KERNEL_INIT)
+        self.out = Dense(config.emb_dim, ("joined_kv", "embed"), config.dtype, _KERNEL_INIT)
+        self.weights_dropout = nn.Dropout(rate=config.dropout_rate, broadcast_dims=(-2,))
+
+    def __call__(
+        self, x: Array, source: Array, mask: Array, bias: Array | None, deterministic: bool
+    ) -> Array:
+        """Attends from `x` to `source`.
+
+        Args:
+            x: `[batch, q, emb_dim]`.
+            source: `[batch, k, emb_dim]`; `x` itself for self-attention.
+            mask: bool `[batch or 1, 1, q, k]`, True where attention is allowed.
+            bias: `[1, heads, q, k]` added to the scores, or None.
+            deterministic: True for no dropout.
+
+        Returns:
+            `[batch, q, emb_dim]`.
+        """
+        return self.attend(x, self.keys_values(source), mask, bias, deterministic)
+
+    def keys_values(self, source: Array) -> KeyValue:
+        """Projects `[batch, k, emb_dim]` to keys and values."""
+        return KeyValue(self._split(self.key(source)), self._split(self.value(source)))
+
+    def attend(
+        self, x: Array, source: KeyValue, mask: Array, bias: Array | None, deterministic: bool
+    ) -> Array:
+        """As `__call__`, with keys and values already projected."""
+        config = self.config
+        query = self._split(self.query(x))
+        scores_dtype = jnp.float32 if config.float32_attention_logits else config.dtype
+        scores = jnp.einsum(
+            "bhqd,bhkd->bhqk", query, source.key, preferred_element_type=scores_dtype
+        )
+        if bias is not None:
+            scores = scores + bias.astype(scores_dtype)
+        scores = jnp.where(mask, scores, jnp.asarray(_MASKED, scores_dtype))
+        weights = jax.nn.softmax(scores).astype(config.dtype)
+        weights = self.weights_dropout(weights, deterministic=deterministic)
+        mixed = jnp.einsum("bhqk,bhkd->bqhd", weights, source.value)
+        return self.out(mixed.reshape(*x.shape[:2], -1))
+
+    def extend(self, x: Array, cache: KeyValue, index: Array) -> KeyValue:
+        """Writes the keys and values of one position, `x [batch, 1, emb_dim]`, at `index`."""
+        new = self.keys_values(x)
+        zero = jnp.zeros_like(index)
+        at = (zero, zero, index, zero)
+        return KeyValue(
+            lax.dynamic_update_slice(cache.key, new.key, at),
+            lax.dynamic_update_slice(cache.value, new.value, at),
+        )
+
+    def _split(self, x: Array) -> Array:
+        batch, length, _ = x.shape
+        x = x.reshape(batch, length, self.config.num_heads, self.config.head_dim)
+        x = nn.with_logical_constraint(x, ("batch", "length", "heads", "kv"))
+        return x.transpose(0, 2, 1, 3)

@@ -1,0 +1,111 @@
+"""Embedding, projections, normalisation, feed-forward block: the small parts of the network.
+
+Kernels are 2-D and float32; the axis names are T5X's (embed, joined_kv, mlp, vocab, heads,
+relpos_buckets), which the sharding table maps to mesh axes.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import lax
+
+from mt5x.model.config import T5Config, activation
+
+Array = jax.Array
+Initializer = jax.nn.initializers.Initializer
+
+_MLP_INIT = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
+
+
+def dropout(config: T5Config) -> nn.Dropout:
+    """Dropout with one mask for all positions of a sequence (as T5): cheap, and stronger."""
+    return nn.Dropout(rate=config.dropout_rate, broadcast_dims=(-2,))
+
+
+class Embed(nn.Module):
+    """Token ids to vectors, by gather: `[...] int32 -> [..., emb_dim]`. Ids outside are clipped."""
+
+    config: T5Config
+
+    def setup(self) -> None:
+        """Declares the table, `[vocab, embed]`."""
+        init = nn.with_logical_partitioning(nn.initializers.normal(stddev=1.0), ("vocab", "embed"))
+        shape = (self.config.vocab_size, self.config.emb_dim)
+        self.embedding = self.param("embedding", init, shape, jnp.float32)
+
+    def __call__(self, ids: Array) -> Array:
+        """Looks the ids up."""
+        # Gather first and cast after: casting the whole table would touch vocab x emb_dim.
+        rows = jnp.take(self.embedding, ids, axis=0, mode="clip")
+        return rows.astype(self.config.dtype)
+
+
+class Dense(nn.Module):
+    """A linear map of the last axis without bias, computed in `dtype`."""
+
+    features: int
+    axes: tuple[str, str]
+    dtype: Any
+    kernel_init: Initializer = _MLP_INIT
+
+    @nn.compact
+    def __call__(self, inputs: Array) -> Array:
+        """`[..., in] -> [..., features]`."""
+        init = nn.with_logical_partitioning(self.kernel_init, self.axes)
+        kernel = self.param("kernel", init, (inputs.shape[-1], self.features), jnp.float32)
+        return jnp.dot(inputs.astype(self.dtype), kernel.astype(self.dtype))
+
+
+class Logits(nn.Module):
+    """The untied output projection; gives its kernel too, for losses that go piece by piece."""
+
+    config: T5Config
+
+    def setup(self) -> None:
+        """Declares the kernel, `[embed, vocab]`."""
+        init = nn.with_logical_partitioning(_MLP_INIT, ("embed", "vocab"))
+        shape = (self.config.emb_dim, self.config.vocab_size)
+        self.kernel = self.param("kernel", init, shape, jnp.float32)
+
+    def __call__(self) -> Array:
+        """The kernel itself, float32 `[emb_dim, vocab_size]`."""
+        return self.kernel
+
+
+class RMSNorm(nn.Module):
+    """Divides by the root mean square, in float32, and scales (arXiv 1910.07467); no bias."""
+
+    dtype: Any
+    epsilon: float = 1e-6
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """`[..., d] -> [..., d]` in `dtype`."""
+        init = nn.with_logical_partitioning(nn.initializers.ones, ("embed",))
+        scale = self.param("scale", init, (x.shape[-1],), jnp.float32)
+        x = x.astype(jnp.float32)
+        mean_square = jnp.mean(lax.square(x), axis=-1, keepdims=True)
+        normed = (x * lax.rsqrt(mean_square + self.epsilon)).astype(self.dtype)
+        return normed * jnp.expand_dims(scale.astype(self.dtype), tuple(range(x.ndim - 1)))
+
+
+class MlpBlock(nn.Module):
+    """The feed-forward block: product of activated projections, dropout, projection back."""
+
+    config: T5Config
+
+    @nn.compact
+    def __call__(self, x: Array, deterministic: bool) -> Array:
+        """`[batch, length, emb_dim] -> [batch, length, emb_dim]`."""
+        config = self.config
+        hidden = None
+        for i, name in enumerate(config.mlp_activations):
+            part = "wi" if len(config.mlp_activations) == 1 else f"wi_{i}"
+            projected = Dense(config.mlp_dim, ("embed", "mlp"), config.dtype, name=part)(x)
+            activated = activation(name)(projected)
+            hidden = activated if hidden is None else hidden * activated
+        hidden = dropout(config)(hidden, deterministic=deterministic)
+        hidden = nn.with_logical_constraint(hidden, ("batch", "length", "mlp"))
+        return Dense(config.emb_dim, ("mlp", "embed"), config.dtype, name="wo")(hidden)
