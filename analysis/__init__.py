@@ -1,0 +1,1 @@
+"""Statistics of results: what transfers between languages, and what predicts it."""

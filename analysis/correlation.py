@@ -1,0 +1,221 @@
+"""Does a feature of a language pair go with transfer? Pearson's r, with an honest p-value.
+
+Ordered pairs share languages, so they are not independent observations and the p-value of the
+textbook is far too small. Ours permutes the names of the languages (the Mantel test; Mantel 1967,
+for ordered pairs the quadratic assignment procedure, Hubert and Schultz 1976): all pairs of a
+language move together, so whatever dependence sharing it brings is there under the null as well.
+"""
+
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+
+from analysis.pairs import PairMatrix
+
+PERMUTATIONS = 9_999
+RESAMPLES = 2_000
+FEWEST_PAIRS = 4
+"""With fewer points than this a correlation says nothing."""
+
+_TIE = 1e-12
+
+
+@dataclasses.dataclass(frozen=True)
+class Correlation:
+    """Pearson's r between a feature and transfer over ordered pairs, source and target distinct.
+
+    Attributes:
+      pairs: pairs for which both numbers are known.
+      languages: languages in these pairs.
+      r: Pearson's coefficient; None where it cannot be computed.
+      p: two-sided permutation p-value: share of relabellings with |r| at least as large.
+      p_naive: the textbook's p-value, which takes pairs for independent. Shown to be distrusted.
+      low, high: 95% percentile interval over languages drawn with replacement; None where too
+        many draws have no r.
+      relabellings: how many relabellings of the languages were looked at, the identity included.
+      exhaustive: these were all there are.
+      reason: why there is no r; None when there is one.
+    """
+
+    pairs: int
+    languages: int
+    r: float | None = None
+    p: float | None = None
+    p_naive: float | None = None
+    low: float | None = None
+    high: float | None = None
+    relabellings: int = 0
+    exhaustive: bool = False
+    reason: str | None = None
+
+
+def correlate(
+    scores: PairMatrix,
+    feature: PairMatrix,
+    permutations: int = PERMUTATIONS,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Correlation:
+    """Correlates a feature with transfer over the ordered pairs that both know.
+
+    Languages are relabelled only among those that play the same part in `scores` (source, target
+    or both), so that with English as the only source the targets alone are permuted. All
+    relabellings are enumerated when there are at most `permutations` + 1 of them; otherwise
+    `permutations` are drawn, and the observed labelling is counted with them (Phipson and Smyth
+    2010: the "+1"). A relabelling that leaves no correlation to compute counts as at least as
+    extreme.
+
+    Args:
+      scores: transfer; its languages are the ones analysed, its diagonal is ignored.
+      feature: the feature; languages that it does not know are missing pairs.
+      permutations: relabellings drawn.
+      resamples: bootstrap draws of languages for the interval; 0 leaves it out.
+      seed: seed of numpy's default generator (PCG64), for the draws of both.
+
+    Returns:
+      The correlation; with `reason` instead of numbers where it cannot be computed.
+    """
+    feature = feature.reordered(scores.languages)
+    observed = scores.off_diagonal()
+    both = observed & feature.off_diagonal()
+    pairs = int(both.sum())
+    taking_part = both.any(axis=0) | both.any(axis=1)
+    languages = int(taking_part.sum())
+
+    reason = _degenerate(scores.values[both], feature.values[both], int(observed.sum()))
+    if reason:
+        return Correlation(pairs, languages, reason=reason)
+
+    rng = np.random.default_rng(seed)
+    orders, exhaustive = _relabellings(observed, permutations, rng)
+    rs = _relabelled_r(scores.values, feature.values, observed, orders)
+    r = float(rs[0])  # The first relabelling is the identity.
+    extreme = np.isnan(rs) | (np.abs(rs) >= abs(r) - _TIE)
+    low, high = _interval(scores.values, feature.values, both, resamples, rng)
+    return Correlation(
+        pairs=pairs,
+        languages=languages,
+        r=r,
+        p=float(extreme.mean()),
+        p_naive=_naive_p(scores.values[both], feature.values[both]),
+        low=low,
+        high=high,
+        relabellings=len(orders),
+        exhaustive=exhaustive,
+    )
+
+
+def _degenerate(scores: np.ndarray, feature: np.ndarray, observed: int) -> str | None:
+    """Returns why two lists of numbers have no correlation, or None when they have one."""
+    if observed == 0:
+        return "no zero-shot pair was scored"
+    if len(scores) == 0:
+        return "the feature is known for none of the pairs"
+    if len(scores) < FEWEST_PAIRS:
+        count = "one pair" if len(scores) == 1 else f"{len(scores)} pairs"
+        return f"only {count}, too few to correlate"
+    if _constant(feature):
+        return "the feature is the same for all pairs"
+    if _constant(scores):
+        return "the score is the same for all pairs"
+    return None
+
+
+def _constant(values: np.ndarray) -> bool:
+    """Whether the numbers differ by no more than rounding."""
+    return bool(np.ptp(values) <= 1e-9 * max(1e-6, float(np.abs(values).max())))
+
+
+def _relabellings(
+    observed: np.ndarray, permutations: int, rng: np.random.Generator
+) -> tuple[np.ndarray, bool]:
+    """Returns ([m, n] orders of the languages, identity first; whether these are all)."""
+    n = len(observed)
+    parts: dict[tuple[bool, bool], list[int]] = {}
+    for i in range(n):
+        parts.setdefault((bool(observed[i].any()), bool(observed[:, i].any())), []).append(i)
+    groups = [group for part, group in parts.items() if any(part)]
+    identity = np.arange(n)
+
+    if math.prod(math.factorial(len(group)) for group in groups) <= permutations + 1:
+        choices = itertools.product(*(itertools.permutations(group) for group in groups))
+        orders = []
+        for choice in choices:
+            order = identity.copy()
+            for group, permuted in zip(groups, choice, strict=True):
+                order[group] = permuted
+            orders.append(order)
+        return np.array(orders), True
+
+    orders_drawn = np.tile(identity, (permutations + 1, 1))
+    for group in groups:
+        drawn = rng.permuted(np.tile(group, (permutations, 1)), axis=1)
+        orders_drawn[1:, group] = drawn
+    return orders_drawn, False
+
+
+def _relabelled_r(
+    scores: np.ndarray, feature: np.ndarray, observed: np.ndarray, orders: np.ndarray
+) -> np.ndarray:
+    """Returns [m]: r between the scores and the feature under each relabelling of languages."""
+    sources, targets = np.nonzero(observed)
+    y = scores[sources, targets]
+    x = feature[orders[:, sources], orders[:, targets]]  # [m, pairs]
+    return _pearson(x, y[None, :], (~np.isnan(x)).astype(np.float64))
+
+
+def _pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Returns Pearson's r along the last axis, weighted; NaN where a side does not vary.
+
+    Args:
+      x, y: [m or 1, pairs]; NaN is allowed in `x` where the weight is 0.
+      weights: [m, pairs], not negative.
+    """
+    # Centring first keeps the moments accurate where values sit far from zero.
+    x = np.nan_to_num(x - np.nanmean(x))
+    y = y - y.mean()
+    total = weights.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean_x = (weights * x).sum(axis=-1) / total
+        mean_y = (weights * y).sum(axis=-1) / total
+        var_x = (weights * x * x).sum(axis=-1) / total - mean_x**2
+        var_y = (weights * y * y).sum(axis=-1) / total - mean_y**2
+        covariance = (weights * x * y).sum(axis=-1) / total - mean_x * mean_y
+        varies = (var_x > 1e-12 * (x * x).mean()) & (var_y > 1e-12 * (y * y).mean())
+        r = np.where(varies, covariance / np.sqrt(var_x * var_y), np.nan)
+    return np.clip(r, -1.0, 1.0)
+
+
+def _interval(
+    scores: np.ndarray,
+    feature: np.ndarray,
+    both: np.ndarray,
+    resamples: int,
+    rng: np.random.Generator,
+) -> tuple[float | None, float | None]:
+    """Returns the 95% percentile interval of r over languages drawn with replacement.
+
+    A pair counts as often as its two languages were drawn together; a language drawn twice makes
+    no pair with itself.
+    """
+    if not resamples:
+        return None, None
+    n = len(scores)
+    sources, targets = np.nonzero(both)
+    counts = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
+    weights = counts[:, sources] * counts[:, targets]
+    rs = _pearson(feature[both][None, :], scores[both][None, :], weights)
+    known = rs[~np.isnan(rs)]
+    if len(known) < 0.9 * resamples:
+        return None, None
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _naive_p(x: np.ndarray, y: np.ndarray) -> float:
+    """Returns scipy's p-value, which takes the pairs for independent."""
+    from scipy import stats
+
+    return float(stats.pearsonr(x, y).pvalue)
