@@ -51,6 +51,8 @@ REQUIRES = [
 
 TEST = ["pytest>=8.3", "pytest-xdist>=3.6", "hypothesis>=6.100"]
 LINT = ["ruff>=0.17,<0.18", "mypy>=2.4,<2.5"]  # a newer linter finds new faults in old code
+# Other implementations that the parity tests compare with.
+PEERS = ["torch==2.13.0", "transformers>=5"]
 
 setup(
     name="mt5x",
@@ -80,6 +82,7 @@ setup(
         "gpu-cuda13": ["jax[cuda13]>=0.10.2,<0.11"],
         "gcs": ["gcsfs>=2024.6"],
         "test": TEST,
+        "peers": PEERS,
         "dev": [*TEST, *LINT, "pre-commit>=4"],
     },
     entry_points={"console_scripts": ["mt5x = scripts.main:main"]},

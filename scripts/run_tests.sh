@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Runs the tests in the project's virtual environment, which it makes first where there is none.
+#
+#   bash scripts/run_tests.sh                       every test but the slow ones
+#   bash scripts/run_tests.sh tests/tasks -k panx   arguments go to pytest
+#   bash scripts/run_tests.sh -m slow               the slow ones; CI runs both
+
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+ensure_environment
+
+# One process a file, two at a time: more only compete, for JAX itself runs on several cores.
+exec python -m pytest -n 2 --dist loadfile "$@"
