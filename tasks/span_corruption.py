@@ -1,0 +1,175 @@
+"""Span corruption of plain text with mT5's settings (Raffel et al. 2020; Xue et al. 2021).
+
+Documents are tokenized, joined end to end and cut into segments; in each, 15% of the tokens are
+hidden in spans of mean length 3. The input keeps the rest with a sentinel in place of each span;
+the target is each sentinel followed by what it hides:
+
+    tokens   a b c d e f g h        input    a b S0 e f S1        target   S0 c d S1 g h
+
+The segments are as long as makes the input, its EOS included, fill TASK_FEATURE_LENGTHS.
+"""
+
+import tensorflow as tf
+import seqio
+
+from tasks.errors import DataError
+
+# In integers, so that Python and TensorFlow round alike.
+NOISE_PERCENT = 15
+MEAN_SPAN_LENGTH = 3
+# As many sentinels as mT5's vocabulary holds.
+_MOST_SPANS = 100
+# Documents that are joined before they are cut; short ones waste no padding then.
+_DOCUMENTS_JOINED = 128
+# Used where the caller gives no seed, so that an evaluation sees the same masks every time.
+_DEFAULT_SEED = 20201022
+
+
+def text_only(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Keeps a row's `text` as the targets."""
+    return dataset.map(lambda row: {"targets": row["text"]}, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def noise_counts(length: int) -> tuple[int, int]:
+    """Returns how many tokens of a segment are hidden, and in how many spans.
+
+    Both are rounded, halves up. At least one token is hidden and one shown, for any length from 2.
+    """
+    hidden = min(max((length * NOISE_PERCENT + 50) // 100, 1), length - 1)
+    spans = max((2 * hidden + MEAN_SPAN_LENGTH) // (2 * MEAN_SPAN_LENGTH), 1)
+    return hidden, min(spans, length - hidden)
+
+
+def segment_length(inputs_length: int) -> tuple[int, int]:
+    """Returns the longest segment whose corrupted input fits, and the length of its target.
+
+    Both count the EOS that is added: 1024 gives (1137, 229), as in mT5's pretraining.
+    """
+
+    def lengths(tokens: int) -> tuple[int, int]:
+        hidden, spans = noise_counts(tokens)
+        return tokens - hidden + spans + 1, hidden + spans + 1
+
+    tokens = 2
+    if lengths(tokens)[0] > inputs_length:
+        raise DataError(
+            f"span corruption needs an input length of at least {lengths(tokens)[0]}, "
+            f"got {inputs_length}; raise 'inputs' in TASK_FEATURE_LENGTHS"
+        )
+    while lengths(tokens + 1)[0] <= inputs_length:
+        tokens += 1
+    return tokens, lengths(tokens)[1]
+
+
+def span_corruption(
+    dataset: tf.data.Dataset,
+    sequence_length: dict[str, int] | None,
+    output_features: dict[str, seqio.Feature],
+) -> tf.data.Dataset:
+    """Turns rows of token ids `targets` into corrupted `inputs` and `targets`, without EOS.
+
+    The masks follow the seed of `Task.get_dataset`, or a fixed one where that is None. Every
+    token of the documents is used; a last segment of a single token is dropped.
+
+    Args:
+      dataset: rows {'targets': int32 [any length]}.
+      sequence_length: the lengths of 'inputs' and 'targets'.
+      output_features: the task's features; the targets' vocabulary gives the sentinels.
+
+    Raises:
+      DataError: no lengths, or a target length that would cut targets short.
+    """
+    if not sequence_length or "inputs" not in sequence_length:
+        raise DataError("span corruption needs TASK_FEATURE_LENGTHS for 'inputs' and 'targets'")
+    tokens, targets_length = segment_length(sequence_length["inputs"])
+    if sequence_length["targets"] < targets_length:
+        raise DataError(
+            f"span corruption of inputs of length {sequence_length['inputs']} gives targets of "
+            f"length {targets_length}, but TASK_FEATURE_LENGTHS allows "
+            f"{sequence_length['targets']}; raise it to {targets_length}"
+        )
+    if noise_counts(tokens)[1] > _MOST_SPANS:
+        raise DataError(
+            f"inputs of length {sequence_length['inputs']} would need more than {_MOST_SPANS} "
+            f"sentinels; lower 'inputs' in TASK_FEATURE_LENGTHS"
+        )
+    first_sentinel = output_features["targets"].vocabulary.vocab_size - 1
+
+    @seqio.map_over_dataset(num_seeds=2)
+    def corrupt(row: dict, seeds: tf.Tensor) -> dict:
+        ids = row["targets"]
+        hidden = random_mask(tf.size(ids), seeds)
+        return {
+            "inputs": hide(ids, hidden, first_sentinel),
+            "targets": hide(ids, tf.logical_not(hidden), first_sentinel),
+        }
+
+    segments = _cut(_join(dataset), tokens)
+    if getattr(seqio.utils, "_NEXT_MAP_SEED", None) is None:
+        with seqio.map_seed_manager(_DEFAULT_SEED):
+            return corrupt(segments)
+    return corrupt(segments)
+
+
+def hide(ids: tf.Tensor, hidden: tf.Tensor, first_sentinel: int) -> tf.Tensor:
+    """Replaces each run of hidden tokens by one sentinel, counting down from the first.
+
+    Args:
+      ids: int32 [n] token ids.
+      hidden: bool [n].
+      first_sentinel: the id of sentinel 0.
+
+    Returns:
+      int32 [n - hidden tokens + runs].
+    """
+    begins = tf.logical_and(hidden, tf.logical_not(tf.concat([[False], hidden[:-1]], 0)))
+    sentinels = first_sentinel + 1 - tf.cumsum(tf.cast(begins, ids.dtype))
+    return tf.boolean_mask(
+        tf.where(begins, sentinels, ids), tf.logical_or(begins, tf.logical_not(hidden))
+    )
+
+
+def random_mask(length: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+    """Draws which tokens of a segment are hidden.
+
+    Shown and hidden tokens are each split at random into as many non-empty spans, which
+    alternate, the first one shown and the last one hidden.
+
+    Args:
+      length: int32 scalar, at least 2.
+      seeds: int32 [2, 2], two stateless seeds.
+
+    Returns:
+      bool [length].
+    """
+    hidden = tf.clip_by_value((length * NOISE_PERCENT + 50) // 100, 1, length - 1)
+    spans = tf.maximum((2 * hidden + MEAN_SPAN_LENGTH) // (2 * MEAN_SPAN_LENGTH), 1)
+    spans = tf.minimum(spans, length - hidden)
+    shown_lengths = _random_partition(length - hidden, spans, seeds[0])
+    hidden_lengths = _random_partition(hidden, spans, seeds[1])
+    lengths = tf.reshape(tf.stack([shown_lengths, hidden_lengths], axis=1), [-1])
+    return tf.repeat(tf.range(2 * spans) % 2 == 1, lengths)
+
+
+def _random_partition(total: tf.Tensor, parts: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Splits `total` into `parts` positive numbers, all splits equally likely: int32 [parts]."""
+    cuts = tf.random.experimental.stateless_shuffle(tf.range(1, total), seed)[: parts - 1]
+    bounds = tf.concat([[0], tf.sort(cuts), [total]], 0)
+    return bounds[1:] - bounds[:-1]
+
+
+def _join(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Joins the token ids of many documents end to end."""
+    batches = dataset.map(lambda row: row["targets"]).ragged_batch(_DOCUMENTS_JOINED)
+    return batches.map(lambda documents: documents.flat_values, tf.data.AUTOTUNE)
+
+
+def _cut(dataset: tf.data.Dataset, tokens: int) -> tf.data.Dataset:
+    """Cuts ids into segments of `tokens`, the last one shorter but never a single token."""
+
+    def cut(ids: tf.Tensor) -> tf.data.Dataset:
+        starts = tf.range(0, tf.size(ids) - 1, tokens)
+        segments = tf.data.Dataset.from_tensor_slices(starts)
+        return segments.map(lambda start: {"targets": ids[start : start + tokens]})
+
+    return dataset.flat_map(cut)
