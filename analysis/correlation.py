@@ -163,26 +163,29 @@ def _relabelled_r(
     sources, targets = np.nonzero(observed)
     y = scores[sources, targets]
     x = feature[orders[:, sources], orders[:, targets]]  # [m, pairs]
-    return _pearson(x, y[None, :], (~np.isnan(x)).astype(np.float64))
+    return _pearson(x, y[None, :], (~np.isnan(x)).astype(np.float64) if np.isnan(x).any() else None)
 
 
-def _pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     """Returns Pearson's r along the last axis, weighted; NaN where a side does not vary.
 
     Args:
       x, y: [m or 1, pairs]; NaN is allowed in `x` where the weight is 0.
-      weights: [m, pairs], not negative.
+      weights: [m, pairs], not negative; None for all equal.
     """
     # Centring first keeps the moments accurate where values sit far from zero.
     x = np.nan_to_num(x - np.nanmean(x))
     y = y - y.mean()
-    total = weights.sum(axis=-1)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        if weights is None:
+            return values.mean(axis=-1)
+        return (weights * values).sum(axis=-1) / weights.sum(axis=-1)
+
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean_x = (weights * x).sum(axis=-1) / total
-        mean_y = (weights * y).sum(axis=-1) / total
-        var_x = (weights * x * x).sum(axis=-1) / total - mean_x**2
-        var_y = (weights * y * y).sum(axis=-1) / total - mean_y**2
-        covariance = (weights * x * y).sum(axis=-1) / total - mean_x * mean_y
+        mean_x, mean_y = mean(x), mean(y)
+        var_x, var_y = mean(x * x) - mean_x**2, mean(y * y) - mean_y**2
+        covariance = mean(x * y) - mean_x * mean_y
         varies = (var_x > 1e-12 * (x * x).mean()) & (var_y > 1e-12 * (y * y).mean())
         r = np.where(varies, covariance / np.sqrt(var_x * var_y), np.nan)
     return np.clip(r, -1.0, 1.0)

@@ -1,0 +1,54 @@
+"""LM statistics read back from result rows: how well the pretrained model knows each language."""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+
+from analysis.transfer import LM_TASK
+from mt5x.studies.results import ResultRow
+
+LM_METRICS = {
+    "lm_nll": ("LM(L)", "nats per target token"),
+    "lm_em": ("LM_EM(L), whole sequence", "percent"),
+    "lm_token_em": ("LM_EM(L), per token", "percent"),
+}
+"""Metric -> (name, unit). The product form of LM_EM is the primary one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LmNumber:
+    """One statistic of one language: mean over seeds, sample standard deviation, seeds, sequences.
+
+    `spread` is None for a single seed.
+    """
+
+    mean: float
+    spread: float | None
+    seeds: int
+    num_examples: int
+
+
+def lm_numbers(rows: Iterable[ResultRow]) -> dict[str, dict[str, LmNumber]]:
+    """Returns metric -> language -> number, of each seed's last step."""
+    last: dict[tuple[str, str, int], ResultRow] = {}
+    for row in rows:
+        if row.task == LM_TASK and row.source is None and row.metric in LM_METRICS:
+            key = (row.metric, row.target, row.seed)
+            if key not in last or row.step >= last[key].step:
+                last[key] = row
+    grouped: dict[str, dict[str, list[ResultRow]]] = defaultdict(lambda: defaultdict(list))
+    for (metric, language, _), row in last.items():
+        grouped[metric][language].append(row)
+    return {
+        metric: {language: _number(grouped[metric][language]) for language in grouped[metric]}
+        for metric in LM_METRICS
+        if metric in grouped
+    }
+
+
+def _number(rows: list[ResultRow]) -> LmNumber:
+    values = [row.value for row in rows]
+    spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
+    return LmNumber(float(np.mean(values)), spread, len(rows), rows[-1].num_examples)
