@@ -86,13 +86,21 @@ class RelativePositionBias(nn.Module):
 
     def __call__(self, query_length: int, key_length: int) -> Array:
         """The bias of all pairs of positions, `[1, heads, query_length, key_length]`."""
-        positions = np.arange(key_length)[None, :] - np.arange(query_length)[:, None]
-        buckets = relative_position_bucket(positions, self.bidirectional)
-        # A product with one-hot buckets rather than a gather: its gradient is a product too.
-        one_hot = jnp.asarray(buckets.ravel()[None, :] == np.arange(NUM_BUCKETS)[:, None])
+        # Along a diagonal the bias is one number, so there are only `period` different ones. Laid
+        # out with one element less per row than there are, repetition shifts each row by one. A
+        # lookup per pair instead has a slow gradient, through a scatter or a large product.
+        period = query_length + key_length - 1
+        distances = np.arange(period)
+        distances = np.where(distances < key_length, distances, distances - period)
+        buckets = relative_position_bucket(distances, self.bidirectional)
+        one_hot = jnp.asarray(buckets[None, :] == np.arange(NUM_BUCKETS)[:, None])
         table = self.rel_embedding.astype(self.config.dtype)
-        bias = jnp.dot(table, one_hot.astype(table.dtype))
-        return bias.reshape(1, self.config.num_heads, query_length, key_length)
+        heads = self.config.num_heads
+        diagonals = jnp.dot(table, one_hot.astype(table.dtype))
+        rows = jnp.broadcast_to(diagonals[:, None], (heads, query_length, period))
+        shifted = rows.reshape(heads, -1)[:, : query_length * (period - 1)]
+        shifted = shifted.reshape(heads, query_length, period - 1)
+        return shifted[None, :, :, :key_length]
 
 
 class Attention(nn.Module):
@@ -115,10 +123,14 @@ class Attention(nn.Module):
         self.key = projection(_KERNEL_INIT)
         self.value = projection(_KERNEL_INIT)
         self.out = Dense(config.emb_dim, ("joined_kv", "embed"), config.dtype, _KERNEL_INIT)
-        self.weights_dropout = nn.Dropout(rate=config.dropout_rate, broadcast_dims=(-2,))
 
     def __call__(
-        self, x: Array, source: Array, mask: Array, bias: Array | None, deterministic: bool
+        self,
+        x: Array,
+        source: Array,
+        mask: Array,
+        bias: Array | None,
+        dropout_mask: Array | None = None,
     ) -> Array:
         """Attends from `x` to `source`.
 
@@ -127,19 +139,24 @@ class Attention(nn.Module):
             source: `[batch, k, emb_dim]`; `x` itself for self-attention.
             mask: bool `[batch or 1, 1, q, k]`, True where attention is allowed.
             bias: `[1, heads, q, k]` added to the scores, or None.
-            deterministic: True for no dropout.
+            dropout_mask: `[batch, heads x k]` multiplied into the attention weights, or None.
 
         Returns:
             `[batch, q, emb_dim]`.
         """
-        return self.attend(x, self.keys_values(source), mask, bias, deterministic)
+        return self.attend(x, self.keys_values(source), mask, bias, dropout_mask)
 
     def keys_values(self, source: Array) -> KeyValue:
         """Projects `[batch, k, emb_dim]` to keys and values."""
         return KeyValue(self._split(self.key(source)), self._split(self.value(source)))
 
     def attend(
-        self, x: Array, source: KeyValue, mask: Array, bias: Array | None, deterministic: bool
+        self,
+        x: Array,
+        source: KeyValue,
+        mask: Array,
+        bias: Array | None,
+        dropout_mask: Array | None = None,
     ) -> Array:
         """As `__call__`, with keys and values already projected."""
         config = self.config
@@ -152,7 +169,8 @@ class Attention(nn.Module):
             scores = scores + bias.astype(scores_dtype)
         scores = jnp.where(mask, scores, jnp.asarray(_MASKED, scores_dtype))
         weights = jax.nn.softmax(scores).astype(config.dtype)
-        weights = self.weights_dropout(weights, deterministic=deterministic)
+        if dropout_mask is not None:
+            weights = weights * dropout_mask.reshape(len(x), config.num_heads, 1, -1)
         mixed = jnp.einsum("bhqk,bhkd->bqhd", weights, source.value)
         return self.out(mixed.reshape(*x.shape[:2], -1))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jax import lax
 
@@ -19,9 +20,37 @@ Initializer = jax.nn.initializers.Initializer
 _MLP_INIT = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
 
 
-def dropout(config: T5Config) -> nn.Dropout:
-    """Dropout with one mask for all positions of a sequence (as T5): cheap, and stronger."""
-    return nn.Dropout(rate=config.dropout_rate, broadcast_dims=(-2,))
+def dropout_masks(
+    module: nn.Module, batch: int, sizes: tuple[int, ...], enable: bool
+) -> tuple[Array | None, ...]:
+    """The dropout masks of one layer, from one draw of random bits.
+
+    T5 drops the same features at all positions of a sequence, so a mask is small, and drawing all
+    masks of a layer at once costs a fraction of drawing each (a third of a small model's step).
+
+    Args:
+        module: the layer; has `config`, and its 'dropout' key is used up.
+        batch: sequences in the batch.
+        sizes: features of each mask.
+        enable: False gives None for each, which `drop` leaves alone.
+
+    Returns:
+        For each size a mask `[batch, size]` of 0 and 1 / (1 - rate) in the activation dtype.
+    """
+    config = module.config
+    if not enable or config.dropout_rate == 0.0:
+        return (None,) * len(sizes)
+    # 16 bits give the rate to within 1e-5 at half the cost of 32.
+    bits = jax.random.bits(module.make_rng("dropout"), (batch, sum(sizes)), jnp.uint16)
+    kept = jnp.asarray(1.0 / (1.0 - config.dropout_rate), config.dtype)
+    threshold = jnp.uint16(round(config.dropout_rate * 2**16))
+    masks = jnp.where(bits >= threshold, kept, jnp.zeros_like(kept))
+    return tuple(jnp.split(masks, np.cumsum(sizes)[:-1], axis=1))
+
+
+def drop(x: Array, mask: Array | None) -> Array:
+    """Applies a mask `[batch, features]` to `x [batch, length, features]`."""
+    return x if mask is None else x * mask[:, None, :]
 
 
 class Embed(nn.Module):
@@ -97,8 +126,8 @@ class MlpBlock(nn.Module):
     config: T5Config
 
     @nn.compact
-    def __call__(self, x: Array, deterministic: bool) -> Array:
-        """`[batch, length, emb_dim] -> [batch, length, emb_dim]`."""
+    def __call__(self, x: Array, mask: Array | None = None) -> Array:
+        """`[batch, length, emb_dim]` to the same; `mask` drops hidden features (`[batch, mlp]`)."""
         config = self.config
         hidden = None
         for i, name in enumerate(config.mlp_activations):
@@ -106,6 +135,6 @@ class MlpBlock(nn.Module):
             projected = Dense(config.mlp_dim, ("embed", "mlp"), config.dtype, name=part)(x)
             activated = activation(name)(projected)
             hidden = activated if hidden is None else hidden * activated
-        hidden = dropout(config)(hidden, deterministic=deterministic)
+        hidden = drop(hidden, mask)
         hidden = nn.with_logical_constraint(hidden, ("batch", "length", "mlp"))
         return Dense(config.emb_dim, ("mlp", "embed"), config.dtype, name="wo")(hidden)

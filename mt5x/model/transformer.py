@@ -4,6 +4,7 @@
 of the modules here.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -20,7 +21,7 @@ from mt5x.model.attention import (
     causal_mask,
 )
 from mt5x.model.config import T5Config
-from mt5x.model.layers import Embed, Logits, MlpBlock, RMSNorm, dropout
+from mt5x.model.layers import Embed, Logits, MlpBlock, RMSNorm, drop, dropout_masks
 
 Array = jax.Array
 
@@ -54,15 +55,15 @@ class EncoderLayer(nn.Module):
         self.attention = Attention(self.config)
         self.pre_mlp_layer_norm = RMSNorm(self.config.dtype)
         self.mlp = MlpBlock(self.config)
-        self.dropout = dropout(self.config)
 
-    def __call__(self, x: Array, mask: Array, bias: Array, deterministic: bool) -> Array:
+    def __call__(self, x: Array, mask: Array, bias: Array, enable_dropout: bool) -> Array:
         """`[batch, source, emb_dim]` to the same."""
+        config = self.config
+        sizes = (config.num_heads * x.shape[1], config.emb_dim, config.mlp_dim, config.emb_dim)
+        weights, attended, hidden, projected = dropout_masks(self, len(x), sizes, enable_dropout)
         y = self.pre_attention_layer_norm(x)
-        y = self.attention(y, y, mask, bias, deterministic)
-        x = x + self.dropout(y, deterministic=deterministic)
-        y = self.mlp(self.pre_mlp_layer_norm(x), deterministic)
-        return x + self.dropout(y, deterministic=deterministic)
+        x = x + drop(self.attention(y, y, mask, bias, weights), attended)
+        return x + drop(self.mlp(self.pre_mlp_layer_norm(x), hidden), projected)
 
 
 class DecoderLayer(nn.Module):
@@ -78,7 +79,6 @@ class DecoderLayer(nn.Module):
         self.encoder_decoder_attention = Attention(self.config)
         self.pre_mlp_layer_norm = RMSNorm(self.config.dtype)
         self.mlp = MlpBlock(self.config)
-        self.dropout = dropout(self.config)
 
     def __call__(
         self,
@@ -87,14 +87,17 @@ class DecoderLayer(nn.Module):
         mask: Array,
         cross_mask: Array,
         bias: Array,
-        deterministic: bool,
+        enable_dropout: bool,
     ) -> Array:
         """`[batch, target, emb_dim]` to the same, given `encoded [batch, source, emb_dim]`."""
+        config, emb_dim = self.config, self.config.emb_dim
+        sizes = (config.num_heads * x.shape[1], emb_dim)
+        sizes += (config.num_heads * encoded.shape[1], emb_dim, config.mlp_dim, emb_dim)
+        weights, attended, *rest = dropout_masks(self, len(x), sizes, enable_dropout)
         y = self.pre_self_attention_layer_norm(x)
-        y = self.self_attention(y, y, mask, bias, deterministic)
-        x = x + self.dropout(y, deterministic=deterministic)
+        x = x + drop(self.self_attention(y, y, mask, bias, weights), attended)
         cross = self.encoder_decoder_attention.keys_values(encoded)
-        return self._after_self_attention(x, cross, cross_mask, deterministic)
+        return self._after_self_attention(x, cross, cross_mask, rest)
 
     def step(
         self, x: Array, cross: KeyValue, past: KeyValue, cache: DecodeCache
@@ -105,17 +108,18 @@ class DecoderLayer(nn.Module):
         length = past.key.shape[2]
         mask = (jnp.arange(length) <= cache.index)[None, None, None, :]
         bias = lax.dynamic_slice_in_dim(cache.bias, cache.index, 1, axis=2)
-        x = x + self.self_attention.attend(y, past, mask, bias, deterministic=True)
-        return self._after_self_attention(x, cross, cache.encoder_mask, True), past
+        x = x + self.self_attention.attend(y, past, mask, bias)
+        none = (None, None, None, None)
+        return self._after_self_attention(x, cross, cache.encoder_mask, none), past
 
     def _after_self_attention(
-        self, x: Array, cross: KeyValue, cross_mask: Array, deterministic: bool
+        self, x: Array, cross: KeyValue, cross_mask: Array, masks: Sequence[Array | None]
     ) -> Array:
+        weights, attended, hidden, projected = masks
         y = self.pre_cross_attention_layer_norm(x)
-        y = self.encoder_decoder_attention.attend(y, cross, cross_mask, None, deterministic)
-        x = x + self.dropout(y, deterministic=deterministic)
-        y = self.mlp(self.pre_mlp_layer_norm(x), deterministic)
-        return x + self.dropout(y, deterministic=deterministic)
+        y = self.encoder_decoder_attention.attend(y, cross, cross_mask, None, weights)
+        x = x + drop(y, attended)
+        return x + drop(self.mlp(self.pre_mlp_layer_norm(x), hidden), projected)
 
 
 class Encoder(nn.Module):
@@ -128,15 +132,15 @@ class Encoder(nn.Module):
         self.relpos_bias = RelativePositionBias(self.config, bidirectional=True)
         self.layers = [EncoderLayer(self.config) for _ in range(self.config.num_encoder_layers)]
         self.encoder_norm = RMSNorm(self.config.dtype)
-        self.dropout = dropout(self.config)
 
-    def __call__(self, x: Array, mask: Array, deterministic: bool) -> Array:
+    def __call__(self, x: Array, mask: Array, enable_dropout: bool) -> Array:
         """Embedded tokens `[batch, source, emb_dim]` to encodings of the same shape."""
         bias = self.relpos_bias(x.shape[1], x.shape[1])
-        x = self.dropout(x, deterministic=deterministic)
+        first, last = dropout_masks(self, len(x), 2 * (self.config.emb_dim,), enable_dropout)
+        x = drop(x, first)
         for layer in self.layers:
-            x = layer(x, mask, bias, deterministic)
-        return self.dropout(self.encoder_norm(x), deterministic=deterministic)
+            x = layer(x, mask, bias, enable_dropout)
+        return drop(self.encoder_norm(x), last)
 
 
 class Decoder(nn.Module):
@@ -149,19 +153,19 @@ class Decoder(nn.Module):
         self.relpos_bias = RelativePositionBias(self.config, bidirectional=False)
         self.layers = [DecoderLayer(self.config) for _ in range(self.config.num_decoder_layers)]
         self.decoder_norm = RMSNorm(self.config.dtype)
-        self.dropout = dropout(self.config)
         if not self.config.logits_via_embedding:
             self.logits_dense = Logits(self.config)
 
     def __call__(
-        self, x: Array, encoded: Array, mask: Array, cross_mask: Array, deterministic: bool
+        self, x: Array, encoded: Array, mask: Array, cross_mask: Array, enable_dropout: bool
     ) -> Array:
         """Embedded tokens `[batch, target, emb_dim]` to final hidden states of that shape."""
         bias = self.relpos_bias(x.shape[1], x.shape[1])
-        x = self.dropout(x, deterministic=deterministic)
+        first, last = dropout_masks(self, len(x), 2 * (self.config.emb_dim,), enable_dropout)
+        x = drop(x, first)
         for layer in self.layers:
-            x = layer(x, encoded, mask, cross_mask, bias, deterministic)
-        return self.dropout(self.decoder_norm(x), deterministic=deterministic)
+            x = layer(x, encoded, mask, cross_mask, bias, enable_dropout)
+        return drop(self.decoder_norm(x), last)
 
     def start(self, encoded: Array, encoder_mask: Array, max_length: int) -> DecodeCache:
         """Caches for decoding up to `max_length` positions."""
@@ -213,7 +217,7 @@ class Transformer(nn.Module):
         segments = _segments(encoder_input_tokens, encoder_segment_ids)
         mask = attention_mask(segments, segments)
         embedded = self.token_embedder(encoder_input_tokens)
-        return self.encoder(embedded, mask, deterministic=not enable_dropout)
+        return self.encoder(embedded, mask, enable_dropout)
 
     def decode_hidden(
         self,
@@ -242,7 +246,7 @@ class Transformer(nn.Module):
             encoded,
             attention_mask(target, target) & causal,
             attention_mask(across, source),
-            deterministic=not enable_dropout,
+            enable_dropout,
         )
 
     def logits_kernel(self) -> Array:
