@@ -9,6 +9,6 @@ import os
 # TensorFlow reads this when it is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tasks import registration  # noqa: E402
+from tasks import registration
 
 registration.register()

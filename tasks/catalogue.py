@@ -162,7 +162,9 @@ def names() -> list[str]:
     """Returns the names of all tasks of the catalogue."""
     found = [f"{SPAN_CORRUPTION}.{code}" for code in languages.MC4]
     for data, family in FAMILIES.items():
-        found += [f"{data}_{kind}.{code}" for kind in ("train", "eval") for code in family.languages]
+        found += [
+            f"{data}_{kind}.{code}" for kind in ("train", "eval") for code in family.languages
+        ]
     return found
 
 

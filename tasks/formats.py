@@ -1,11 +1,15 @@
-r"""From the rows of a data set to mT5's `inputs` and `targets` texts (google-research/multilingual-t5).
+r"""From the rows of a data set to mT5's `inputs` and `targets` texts.
 
-| data | inputs | targets |
-|---|---|---|
-| XNLI, MNLI | `xnli: premise: {premise} hypothesis: {hypothesis}` | `0` entailment, `1` neutral, `2` contradiction |
-| PAWS-X | `paws sentence1: {s1} sentence2: {s2}` | `different_meaning`, `paraphrase` |
-| PANX | `tag: {tokens}` | `PER: rick $$ PER: morty` |
-| question answering | `question: {question} context: {context}` | the first gold answer |
+As google-research/multilingual-t5 writes them:
+
+    XNLI, MNLI  inputs   xnli: premise: {premise} hypothesis: {hypothesis}
+                targets  0 (entailment), 1 (neutral), 2 (contradiction)
+    PAWS-X      inputs   paws sentence1: {sentence1} sentence2: {sentence2}
+                targets  different_meaning, paraphrase
+    PANX        inputs   tag: {tokens joined by a space}
+                targets  PER: rick $$ PER: morty
+    QA          inputs   question: {question} context: {context}
+                targets  {the first gold answer}
 
 In question answering every character outside `[_\s\p{N}\p{L}\p{M}]` stands between spaces.
 

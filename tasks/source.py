@@ -51,10 +51,12 @@ class TfdsSource(seqio.TfdsDataSource):
     __str__ = __repr__
 
 
+# Builders already read, by folder and time of writing.
+_found: dict[tuple[str, int], Any] = {}
+
+
 class _Loader(seqio.LazyTfdsLoader):
     """Finds, and where need be downloads, the builder of one data set."""
-
-    _found: dict[tuple[str, int], Any] = {}
 
     @property
     def data_dir(self) -> str:
@@ -70,9 +72,9 @@ class _Loader(seqio.LazyTfdsLoader):
             return None
         # A data set that was written anew in this process is read anew.
         key = (os.fspath(folder), int(metadata.stat().mtime * 1e6))
-        if key not in self._found:
-            self._found[key] = tfds.builder_from_directory(folder)
-        return self._found[key]
+        if key not in _found:
+            _found[key] = tfds.builder_from_directory(folder)
+        return _found[key]
 
     def _get_builder(self, split: str | None = None) -> Any:
         builder = self.builder_on_disk()

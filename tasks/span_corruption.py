@@ -9,8 +9,8 @@ the target is each sentinel followed by what it hides:
 The segments are as long as makes the input, its EOS included, fill TASK_FEATURE_LENGTHS.
 """
 
-import tensorflow as tf
 import seqio
+import tensorflow as tf
 
 from tasks.errors import DataError
 

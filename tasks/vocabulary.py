@@ -12,7 +12,7 @@ mT5's model those ids are the pieces `<extra_id_i>`; ByT5 reuses its last byte i
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import seqio
 
@@ -25,7 +25,7 @@ MT5_MODEL = "gs://t5-data/vocabs/mc4.250000.100extra/sentencepiece.model"
 SAMPLE_MODEL = "sample_vocabulary/sentencepiece.model"
 SAMPLE_EXTRA_IDS = 100
 
-Spec = str | os.PathLike | seqio.Vocabulary
+Spec: TypeAlias = str | os.PathLike | seqio.Vocabulary
 
 _spec: Spec = "mt5"
 _loaded: dict[tuple[str, int], seqio.Vocabulary] = {}
@@ -43,12 +43,12 @@ def choose(spec: Spec) -> None:
       DataError: a string that is none of these.
     """
     global _spec
-    if isinstance(spec, str) and spec not in ("mt5", "byt5", "sample"):
-        if not spec.endswith(".model") and not Path(spec).is_file():
-            raise DataError(
-                f"expected a vocabulary 'mt5', 'byt5', 'sample' or the path of a SentencePiece "
-                f".model file, got '{spec}'"
-            )
+    known = not isinstance(spec, str) or spec in ("mt5", "byt5", "sample")
+    if not known and not str(spec).endswith(".model") and not Path(str(spec)).is_file():
+        raise DataError(
+            f"expected a vocabulary 'mt5', 'byt5', 'sample' or the path of a SentencePiece "
+            f".model file, got '{spec}'"
+        )
     _spec = spec
 
 
@@ -63,7 +63,7 @@ def chosen() -> seqio.Vocabulary:
     if _spec == "byt5":
         return seqio.ByteVocabulary()
     if _spec == "sample":
-        return _sentencepiece(os.path.join(data_dir.resolve(), SAMPLE_MODEL), SAMPLE_EXTRA_IDS)
+        return _sentencepiece(f"{data_dir.resolve()}/{SAMPLE_MODEL}", SAMPLE_EXTRA_IDS)
     return _sentencepiece(MT5_MODEL if _spec == "mt5" else os.fspath(_spec), 0)
 
 
@@ -77,13 +77,13 @@ def _sentencepiece(path: str, extra_ids: int) -> seqio.Vocabulary:
                 f"mT5's vocabulary {path} cannot be downloaded (no network); give the path of "
                 f"your copy of spiece.model, or choose the vocabulary 'byt5' or 'sample'"
             )
-    elif not os.path.isfile(path):
+    elif "://" not in path and not Path(path).is_file():
         hint = "run `mt5x sample-data --out DIR` and set TFDS_DATA_DIR=DIR"
         raise DataError(
             f"there is no vocabulary at {path}; "
             + (hint if extra_ids else "give the path of a SentencePiece .model file")
         )
-    vocabulary = seqio.SentencePieceVocabulary(path, extra_ids=extra_ids)
+    vocabulary = SharedSentencePiece(path, extra_ids=extra_ids)
     try:
         vocabulary.load_model()
     except Exception as error:
@@ -96,6 +96,26 @@ def _sentencepiece(path: str, extra_ids: int) -> seqio.Vocabulary:
         )
     _loaded[key] = vocabulary
     return vocabulary
+
+
+class SharedSentencePiece(seqio.SentencePieceVocabulary):
+    """SeqIO's vocabulary with one TensorFlow tokenizer for all data sets of the process.
+
+    SeqIO makes one for every feature of every data set, and copies the model each time: for
+    mT5's that is seconds for each language evaluated.
+    """
+
+    @property
+    def tf_tokenizer(self) -> Any:
+        """The tokenizer, made outside of any graph so that all graphs can refer to it."""
+        import tensorflow as tf
+        import tensorflow_text as tf_text
+
+        context = self._model_context()
+        if not hasattr(context, "shared_tokenizer"):
+            with tf.init_scope():
+                context.shared_tokenizer = tf_text.SentencepieceTokenizer(model=context.sp_model)
+        return context.shared_tokenizer
 
 
 class ChosenFeature(seqio.Feature):
@@ -117,9 +137,9 @@ class ChosenFeature(seqio.Feature):
             object.__setattr__(self, name, value)
 
     @property
-    def vocabulary(self) -> seqio.Vocabulary:  # type: ignore[override]
+    def vocabulary(self) -> seqio.Vocabulary:
         """The vocabulary, as chosen at this moment."""
-        return self._own or chosen()  # type: ignore[attr-defined]
+        return self._own or chosen()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, seqio.Feature) and self._key() == ChosenFeature._key(other)
