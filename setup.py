@@ -83,6 +83,7 @@ setup(
         "gcs": ["gcsfs>=2024.6"],
         "test": TEST,
         "peers": PEERS,
+        "lint": LINT,
         "dev": [*TEST, *LINT, "pre-commit>=4"],
     },
     entry_points={"console_scripts": ["mt5x = scripts.main:main"]},

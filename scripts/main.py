@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mt5x import __version__
 from mt5x.errors import UserError, nearest
@@ -46,13 +46,13 @@ class Parser(argparse.ArgumentParser):
         """Ends the program with exit code 2."""
         sys.exit(_complain(f"{message}; see `{self.prog} --help`"))
 
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Reads the arguments, `--gin.NAME=value` among them where gin is understood."""
         if args is not None and "--gin_bindings" in self._option_string_actions:
             args = split_bindings(args, self.error)
         return super().parse_known_args(args, namespace)
 
-    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Reads the arguments; an unknown one is named, with the nearest known."""
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
