@@ -1,0 +1,153 @@
+"""Orbax checkpoints in T5X's layout: MODEL_DIR/checkpoint_{step}/state.
+
+Orbax's interface is behind this one module. A checkpoint appears under its final name only when it
+is whole, so one that was cut off is never taken for good.
+"""
+
+import contextlib
+import errno
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from mt5x.errors import UserError
+from mt5x.train_state import TrainState
+
+_PREFIX = "checkpoint"
+_ITEM = "state"
+_DIFFERENCES_SHOWN = 3
+
+
+class CheckpointDirectory:
+    """The checkpoints of one run.
+
+    Args:
+      model_dir: the run's folder.
+      keep: how many of the newest to keep; None keeps all.
+    """
+
+    def __init__(self, model_dir: str | Path, keep: int | None = None):
+        self._model_dir = Path(model_dir).absolute()
+        self._manager = ocp.CheckpointManager(
+            self._model_dir,
+            item_names=(_ITEM,),
+            options=ocp.CheckpointManagerOptions(
+                step_prefix=_PREFIX,
+                max_to_keep=keep,
+                enable_async_checkpointing=False,
+                cleanup_tmp_directories=True,
+            ),
+        )
+
+    @property
+    def latest_step(self) -> int | None:
+        return self._manager.latest_step()
+
+    def save(self, state: TrainState, step: int) -> None:
+        """Writes the state whole or not at all; an existing checkpoint of this step stays.
+
+        Raises:
+          UserError: the disk is full.
+        """
+        if step in self._manager.all_steps():
+            return
+        with _explain_full_disk(self._model_dir, self.latest_step):
+            arguments = ocp.args.Composite(
+                **{_ITEM: ocp.args.StandardSave(state.as_checkpoint())}
+            )
+            self._manager.save(step, args=arguments)
+            self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        self._manager.close()
+
+
+def find(path: str | Path) -> Path:
+    """Returns the checkpoint folder that `path` names: itself, or the newest one inside.
+
+    Raises:
+      UserError: there is no checkpoint.
+    """
+    folder = Path(path).absolute()
+    if (folder / _ITEM).is_dir():
+        return folder
+    steps = {step_of(child): child for child in folder.glob(f"{_PREFIX}_*")} if folder.is_dir() else {}
+    whole = {step: child for step, child in steps.items() if step is not None}
+    if not whole:
+        raise UserError(
+            f"no checkpoint at {path}: expected a folder named {_PREFIX}_STEP, or one that holds "
+            "such folders"
+        )
+    return whole[max(whole)]
+
+
+def step_of(checkpoint: Path) -> int | None:
+    """Returns the step in the name of a whole checkpoint's folder, else None."""
+    match = re.fullmatch(rf"{_PREFIX}_(\d+)", checkpoint.name)
+    return int(match.group(1)) if match and (checkpoint / _ITEM).is_dir() else None
+
+
+def restore(checkpoint: Path, shapes: TrainState, shardings: TrainState) -> TrainState:
+    """Reads a checkpoint onto the mesh of `shardings`, however it was sharded when written.
+
+    Raises:
+      UserError: the checkpoint's tree or shapes are not those of the model.
+    """
+    target = jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        shapes.as_checkpoint(),
+        shardings.as_checkpoint(),
+    )
+    with ocp.StandardCheckpointer() as checkpointer:
+        metadata = checkpointer.metadata(checkpoint / _ITEM).item_metadata
+        _refuse_other_shapes(checkpoint, getattr(metadata, "tree", metadata), target)
+        return TrainState.from_checkpoint(checkpointer.restore(checkpoint / _ITEM, target))
+
+
+def _refuse_other_shapes(checkpoint: Path, found: Any, expected: Any) -> None:
+    found_shapes, expected_shapes = _shapes(found), _shapes(expected)
+    differences = [
+        f"{name} is {found_shapes.get(name, 'absent')} there and "
+        f"{expected_shapes.get(name, 'absent')} in the model"
+        for name in sorted(found_shapes.keys() | expected_shapes.keys())
+        if found_shapes.get(name) != expected_shapes.get(name)
+    ]
+    if differences:
+        more = len(differences) - _DIFFERENCES_SHOWN
+        also = f"; and {more} more" if more > 0 else ""
+        raise UserError(
+            f"checkpoint {checkpoint} does not fit the model: "
+            + "; ".join(differences[:_DIFFERENCES_SHOWN])
+            + also
+            + "; choose the model gin file that it was trained with"
+        )
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {
+        "/".join(str(getattr(key, "key", key)) for key in path): tuple(leaf.shape)
+        for path, leaf in leaves
+    }
+
+
+@contextlib.contextmanager
+def _explain_full_disk(model_dir: Path, last_good: int | None) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # TensorStore reports a full disk inside its own ValueError or RuntimeError.
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or re.search(
+            r"No space left|RESOURCE_EXHAUSTED|Disk quota", str(error)
+        )
+        if not full:
+            raise
+        kept = f"{_PREFIX}_{last_good} is the last good one" if last_good else "none was saved yet"
+        raise UserError(
+            f"the disk of {model_dir} is full, so the checkpoint was not saved ({kept}); "
+            "free some space and run the same command again to resume"
+        ) from error

@@ -1,0 +1,173 @@
+"""SeqIO tasks to batches of numpy arrays. The one room of the engine with TensorFlow in it."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mt5x.errors import UserError, nearest
+
+Batch = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetConfig:
+    """T5X's `utils.DatasetConfig`: which examples, in which order, how laid out.
+
+    Attributes:
+      mixture_or_task_name: a registered SeqIO name.
+      task_feature_lengths: {'inputs': tokens, 'targets': tokens}; None computes the longest.
+      split: such as 'train' or 'validation'.
+      batch_size: rows of a global batch.
+      shuffle: whether to shuffle the examples.
+      seed: of the shuffling and mixing; None takes the run's seed.
+      use_cached: read SeqIO's offline cache of preprocessed examples.
+      pack: put several short examples in one row.
+    """
+
+    mixture_or_task_name: str
+    task_feature_lengths: Mapping[str, int] | None
+    split: str
+    batch_size: int
+    shuffle: bool = False
+    seed: int | None = None
+    use_cached: bool = False
+    pack: bool = False
+
+
+def registered(name: str) -> Any:
+    """Returns the SeqIO task or mixture of this name.
+
+    Raises:
+      UserError: there is none; the nearest names are offered.
+    """
+    import seqio
+
+    names = [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()]
+    if name not in names:
+        raise UserError(f"no SeqIO task or mixture is named {name}{nearest(name, names)}")
+    return seqio.get_mixture_or_task(name)
+
+
+def tasks_with_split(name: str, split: str, only: Sequence[str] | None = None) -> list[Any]:
+    """Returns the tasks of a mixture (or the task itself) that have `split`, in its order.
+
+    Args:
+      name: a registered SeqIO name.
+      split: the split that is wanted.
+      only: restricts the answer to these tasks of the mixture.
+
+    Raises:
+      UserError: none has it, or the mixture has no task that `only` names.
+    """
+    import seqio
+
+    tasks = seqio.get_subtasks(registered(name))
+    if only is not None:
+        names = [task.name for task in tasks]
+        for wanted in only:
+            if wanted not in names:
+                raise UserError(f"{name} has no task {wanted}{nearest(wanted, names)}")
+        tasks = [task for task in tasks if task.name in only]
+    having = [task for task in tasks if split in task.splits]
+    if not having:
+        splits = sorted({known for task in tasks for known in task.splits})
+        raise UserError(f"{name} has no split {split}{nearest(split, splits)}; it has {splits}")
+    return having
+
+
+def check_vocabulary(name: str, vocab_size: int) -> None:
+    """Refuses a model that has fewer embedding rows than the tasks have token ids."""
+    for feature in registered(name).output_features.values():
+        needed = feature.vocabulary.vocab_size
+        if needed > vocab_size:
+            raise UserError(
+                f"the vocabulary of {name} has {needed} ids but the model has vocab_size="
+                f"{vocab_size} rows; choose the model gin file and VOCABULARY that belong together"
+            )
+
+
+def training_batches(
+    config: DatasetConfig, seed: int, first_batch: int = 0, repeat: bool = True
+) -> Iterator[Batch]:
+    """Yields batches of fixed shape; a function of its arguments alone.
+
+    Args:
+      config: the data set; each process reads its own shard of it.
+      seed: used where `config.seed` is None.
+      first_batch: batches to skip, for a run that resumes.
+      repeat: start again after the last example; else stop, dropping an incomplete batch.
+
+    Yields:
+      dicts of int32 arrays [rows of this process, length], SeqIO's EncDecFeatureConverter's names.
+    """
+    import jax
+    import seqio
+
+    registered(config.mixture_or_task_name)
+    tasks_with_split(config.mixture_or_task_name, config.split)
+    processes = jax.process_count()
+    shard = seqio.ShardInfo(jax.process_index(), processes) if processes > 1 else None
+    dataset = seqio.get_dataset(
+        config.mixture_or_task_name,
+        task_feature_lengths=config.task_feature_lengths,
+        feature_converter=seqio.EncDecFeatureConverter(pack=config.pack),
+        dataset_split=config.split,
+        use_cached=config.use_cached,
+        shuffle=config.shuffle,
+        num_epochs=None if repeat else 1,
+        shard_info=shard,
+        verbose=False,
+        seed=seed if config.seed is None else config.seed,
+    )
+    dataset = dataset.batch(config.batch_size // processes, drop_remainder=True)
+    dataset = dataset.skip(first_batch).prefetch(2)
+    yield from dataset.as_numpy_iterator()
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationExamples:
+    """All examples of one task's split, held in memory.
+
+    Attributes:
+      inputs: [n] arrays of token ids with EOS, untruncated unless a length was given.
+      targets: [n] arrays of token ids with EOS.
+      raw: [n] dicts of every feature of the example, for postprocessing.
+    """
+
+    inputs: list[np.ndarray]
+    targets: list[np.ndarray]
+    raw: list[dict[str, Any]]
+
+
+def evaluation_examples(
+    task: Any, split: str, lengths: Mapping[str, int] | None, use_cached: bool, limit: int | None
+) -> EvaluationExamples:
+    """Reads a split in its stored order, each example once.
+
+    Args:
+      task: a SeqIO task.
+      split: its split.
+      lengths: {'inputs', 'targets'} to truncate to; None keeps all tokens.
+      use_cached: read SeqIO's offline cache.
+      limit: at most so many examples; None reads all.
+    """
+    dataset = task.get_dataset(
+        sequence_length=lengths, split=split, use_cached=use_cached, shuffle=False, seed=42
+    )
+    eos = {name: task.output_features[name].vocabulary.eos_id for name in ("inputs", "targets")}
+    raw = list((dataset if limit is None else dataset.take(limit)).as_numpy_iterator())
+
+    def tokens(feature: str) -> list[np.ndarray]:
+        length = None if lengths is None else lengths[feature]
+        return [_with_eos(example[feature], eos[feature], length) for example in raw]
+
+    return EvaluationExamples(tokens("inputs"), tokens("targets"), raw)
+
+
+def _with_eos(ids: np.ndarray, eos: int, length: int | None) -> np.ndarray:
+    """Ends the ids in EOS, which truncation must not cut away from a short target."""
+    if len(ids) and ids[-1] == eos:
+        return ids[:length]
+    return np.append(ids[: length - 1 if length else None], eos).astype(np.int32)

@@ -1,0 +1,117 @@
+"""What is written beside a run, so that anyone can tell later what it was.
+
+config.gin         the resolved configuration
+model-info.txt     every parameter: size, shape, logical axes, where it lives
+environment.json   package versions, git commit, devices
+"""
+
+import importlib.metadata
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+
+from mt5x import config, train_state
+from mt5x.errors import UserError
+from mt5x.models import EncoderDecoderModel
+
+_PACKAGES = (
+    "mt5x jax jaxlib flax optax orbax-checkpoint seqio tensorflow tensorflow-datasets numpy"
+).split()
+
+# Changing one of these continues a run; anything else makes it another run.
+_MAY_CHANGE = frozenset(
+    "MODEL_DIR TRAIN_STEPS TRAIN_STEPS_RELATIVE EVAL_STEPS EVAL_PERIOD CHECKPOINT_PERIOD "
+    "CHECKPOINTS_TO_KEEP".split()
+)
+
+
+def open_run(
+    model_dir: Path, model: EncoderDecoderModel, mesh: Mesh, ours: str | None = None
+) -> None:
+    """Claims `model_dir` for the loaded config and writes the record.
+
+    Raises:
+      UserError: the folder holds a run of another config; the first difference is named.
+    """
+    ours = config.resolved() if ours is None else ours
+    existing = model_dir / "config.gin"
+    if existing.is_file():
+        _refuse_other_config(model_dir, existing.read_text(encoding="utf-8"), ours)
+    model_dir.mkdir(parents=True, exist_ok=True)
+    write_whole(existing, ours)
+    write_whole(model_dir / "model-info.txt", parameter_overview(model, mesh))
+    write_whole(model_dir / "environment.json", json.dumps(environment(), indent=1) + "\n")
+
+
+def _refuse_other_config(model_dir: Path, theirs: str, ours: str) -> None:
+    before, now = config.bindings_of(theirs), config.bindings_of(ours)
+    for name in sorted(before.keys() | now.keys()):
+        if name not in _MAY_CHANGE and before.get(name) != now.get(name):
+            raise UserError(
+                f"MODEL_DIR {model_dir} belongs to another config: {name} is "
+                f"{before.get(name, 'unset')} there and {now.get(name, 'unset')} here; "
+                "choose another MODEL_DIR or delete that one"
+            )
+
+
+def parameter_overview(model: EncoderDecoderModel, mesh: Mesh) -> str:
+    """One line a parameter, as T5X's model-info.txt: size, shape and partition spec."""
+    shapes = train_state.abstract_state(model).params
+    shardings = train_state.state_shardings(model, mesh).params
+    lines, total = [], 0
+    leaves = jax.tree_util.tree_flatten_with_path(shapes)[0]
+    for (path, leaf), sharding in zip(leaves, jax.tree.leaves(shardings), strict=True):
+        name = "/".join(str(key.key) for key in path)
+        lines.append(f"{name:<72} size {leaf.size:>12,} shape {leaf.shape!s:<16} {sharding.spec}")
+        total += leaf.size
+    return "\n".join([*lines, f"Total number of parameters: {total:,}", ""])
+
+
+def environment() -> dict[str, Any]:
+    """Package versions, git commit (None outside a checkout) and devices."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    devices = jax.devices()
+    return {
+        "versions": versions,
+        "git_commit": git_commit(),
+        "devices": f"{len(devices)} x {devices[0].device_kind}",
+    }
+
+
+def git_commit() -> str | None:
+    """Returns the commit of the checkout that this code runs from, '+changes' if it was edited."""
+    git = ["git", "-C", str(config.INSTALLATION_ROOT)]
+    try:
+        commit = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+        changes = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit.stdout.strip() + ("+changes" if changes.stdout.strip() else "")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file so that a reader sees the old text or the new one, never a part."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,109 @@
+"""Pure step functions, compiled once per (model, mesh) and shared by all jobs of a process."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from mt5x import decoding, partitioning, scoring
+from mt5x.models import EncoderDecoderModel
+from mt5x.train_state import TrainState, state_shardings
+
+Batch = Mapping[str, jax.Array]
+Metrics = dict[str, tuple[jax.Array, jax.Array]]
+
+
+@functools.lru_cache(maxsize=16)
+def train_step(model: EncoderDecoderModel, mesh: Mesh) -> Callable[..., Any]:
+    """Returns step(state, batch, dropout_key, learning_rate) -> (state, metrics).
+
+    The dropout key of a step is derived from the state's step, so a resumed run draws the masks
+    that the uninterrupted one would have drawn. The state's buffers are donated.
+    """
+
+    def step(
+        state: TrainState, batch: Batch, key: jax.Array, learning_rate: jax.Array
+    ) -> tuple[TrainState, Metrics]:
+        dropout_rng = jax.random.fold_in(key, state.step)
+
+        def loss(params: Any) -> tuple[jax.Array, Metrics]:
+            return model.loss_fn(params, batch, dropout_rng)
+
+        (_, metrics), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
+        params, opt_state = model.optimizer_def.update(
+            grads, state.opt_state, state.params, learning_rate
+        )
+        return TrainState(params, opt_state), metrics
+
+    state, whole = state_shardings(model, mesh), partitioning.replicated(mesh)
+    rows = partitioning.batch_sharding(mesh)
+    return jax.jit(
+        step,
+        in_shardings=(state, rows, whole, whole),
+        out_shardings=(state, whole),
+        donate_argnums=0,
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def eval_step(model: EncoderDecoderModel, mesh: Mesh) -> Callable[..., Metrics]:
+    """Returns step(params, batch) -> metrics, teacher-forced and without dropout."""
+
+    def step(params: Any, batch: Batch) -> Metrics:
+        return model.loss_fn(params, batch, None)[1]
+
+    return _jit_over_rows(step, model, mesh)
+
+
+@functools.lru_cache(maxsize=16)
+def greedy_step(model: EncoderDecoderModel, mesh: Mesh, max_decode_length: int) -> Callable:
+    """Returns step(params, encoder_input_tokens [b, s]) -> ids [b, max_decode_length]."""
+
+    def step(params: Any, encoder_input_tokens: jax.Array) -> jax.Array:
+        return decoding.greedy_decode(
+            model.module, params, encoder_input_tokens, max_decode_length
+        )[0]
+
+    return _jit_over_rows(step, model, mesh)
+
+
+@functools.lru_cache(maxsize=16)
+def label_step(model: EncoderDecoderModel, mesh: Mesh) -> Callable[..., jax.Array]:
+    """Returns step(params, encoder_input_tokens [b, s], label_ids [n, l]) -> scores [b, n]."""
+
+    def step(params: Any, encoder_input_tokens: jax.Array, label_ids: jax.Array) -> jax.Array:
+        return scoring.score_labels(model.module, params, encoder_input_tokens, label_ids)
+
+    return _jit_over_rows(step, model, mesh, extra_arguments=1)
+
+
+def place(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+    """Puts a batch on the mesh; with several processes each hands in its own rows."""
+    sharding = partitioning.batch_sharding(mesh)
+    if jax.process_count() == 1:
+        return jax.device_put(dict(batch), sharding)
+    make = jax.make_array_from_process_local_data
+    return {name: make(sharding, value) for name, value in batch.items()}
+
+
+def merge(totals: Metrics | None, metrics: Metrics) -> Metrics:
+    """Adds the (sum, count) pairs of two steps."""
+    return metrics if totals is None else jax.tree.map(jnp.add, totals, metrics)
+
+
+def means(metrics: Metrics) -> dict[str, float]:
+    """Reads (sum, count) pairs as means; waits for the device."""
+    return {name: float(total) / max(float(count), 1.0) for name, (total, count) in metrics.items()}
+
+
+def _jit_over_rows(
+    step: Callable[..., Any], model: EncoderDecoderModel, mesh: Mesh, extra_arguments: int = 0
+) -> Callable[..., Any]:
+    params = state_shardings(model, mesh).params
+    rows, whole = partitioning.batch_sharding(mesh), partitioning.replicated(mesh)
+    extra = (whole,) * extra_arguments
+    return jax.jit(step, in_shardings=(params, rows, *extra), out_shardings=whole)

@@ -1,0 +1,63 @@
+"""The kinds of stages that the engine does itself, as the runner calls them."""
+
+import collections
+
+from mt5x import config, evaluation, inference, input_pipeline, train_loop
+from mt5x.checkpoints import native
+from mt5x.evaluation import TaskScores
+from mt5x.models import EncoderDecoderModel
+from mt5x.studies.runner import Figures
+
+
+def train(title: str) -> Figures:
+    """Trains; the checkpoint in the stage's folder is the result."""
+    config.call(train_loop.train, title=title)
+    return {}
+
+
+def evaluate(title: str) -> Figures:
+    """Scores the parent's checkpoint; an evaluation task ends in '.' and its language."""
+    scores = config.call(inference.evaluate, title=title)
+    step = native.step_of(native.find(config.macro("CHECKPOINT_PATH"))) or 0
+    return {_language(one.task): _figures(one, step) for one in scores}
+
+
+def majority_baseline(title: str) -> Figures:
+    """Scores the prediction of the most frequent training target, language by language."""
+    scores = config.call(majority_scores)
+    return {_language(one.task): _figures(one, step=0) for one in scores}
+
+
+def majority_scores(
+    model: EncoderDecoderModel,
+    train_tasks: list[str],
+    eval_tasks: list[str],
+    split: str = "validation",
+) -> list[TaskScores]:
+    """Predicts for every example of eval_tasks[i] the commonest target of train_tasks[i].
+
+    The model is there for its vocabulary, which is the tasks' own.
+    """
+    for name in (*train_tasks, *eval_tasks):
+        input_pipeline.check_vocabulary(name, model.module.config.vocab_size)
+    scores = []
+    for train_name, eval_name in zip(train_tasks, eval_tasks, strict=True):
+        train_task = input_pipeline.registered(train_name)
+        trained = input_pipeline.evaluation_examples(train_task, "train", None, False, None)
+        vocabulary = train_task.output_features["targets"].vocabulary
+        counts = collections.Counter(tuple(ids.tolist()) for ids in trained.targets)
+        commonest = min(counts, key=lambda ids: (-counts[ids], ids))
+        text = vocabulary.decode([token for token in commonest if token != vocabulary.eos_id])
+        eval_task = input_pipeline.registered(eval_name)
+        examples = input_pipeline.evaluation_examples(eval_task, split, None, False, None)
+        texts = [text] * len(examples.inputs)
+        scores.append(evaluation.score_predictions(eval_task, examples, texts))
+    return scores
+
+
+def _figures(scores: TaskScores, step: int) -> dict[str, float]:
+    return {**scores.metrics, "num_examples": scores.num_examples, "step": step}
+
+
+def _language(task: str) -> str:
+    return task.rpartition(".")[2]

@@ -1,0 +1,99 @@
+"""Runs the stages of a study in this process, each once, so that they share compilations."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mt5x import config
+from mt5x.run_record import environment, write_whole
+from mt5x.studies import plan
+from mt5x.studies.plan import Stage, Study
+from mt5x.studies.results import ResultRow, write_rows
+
+Figures = Mapping[str, Mapping[str, float]]
+"""{target language: {metric: value}}, with 'num_examples' and 'step' among the metrics."""
+
+Job = Callable[[str], Figures]
+"""Runs a stage whose config is loaded; takes the title for its progress bar."""
+
+_DONE = "done.json"
+
+
+def run(study: Study, jobs: Mapping[str, Job]) -> Path:
+    """Runs what is not yet done and writes the result table.
+
+    Args:
+      study: the declaration.
+      jobs: for each kind of stage, the function that does it.
+
+    Returns:
+      The path of the result table, output_dir/results.jsonl.
+    """
+    stages = plan.expand(study)
+    folders = _folders(study, stages)
+    waiting = [stage for stage in stages if not (folders[stage.name] / _DONE).is_file()]
+    if len(waiting) < len(stages):
+        print(f"{len(stages) - len(waiting)} of {len(stages)} stages are done", file=sys.stderr)
+    record = environment() if waiting else {}
+    for number, stage in enumerate(stages, start=1):
+        folder = folders[stage.name]
+        if stage not in waiting:
+            continue
+        title = f"[{number}/{len(stages)}] {stage.name}"
+        places = {name: str(folders[name]) for name in stage.parents} | {"folder": str(folder)}
+        config.load(stage.gin_files, plan.gin_bindings(stage.macros, places))
+        figures = jobs[stage.kind](title)
+        rows = _rows(study, stage, figures, folder.name, record)
+        folder.mkdir(parents=True, exist_ok=True)
+        done = {"rows": [dataclasses.asdict(row) for row in rows]}
+        write_whole(folder / _DONE, json.dumps(done, ensure_ascii=False) + "\n")
+    results = Path(study.output_dir) / "results.jsonl"
+    write_rows(results, [row for stage in stages for row in _finished(folders[stage.name])])
+    return results
+
+
+def _folders(study: Study, stages: list[Stage]) -> dict[str, Path]:
+    """Returns the folder of every stage, named by what determines it."""
+    data = plan.data_fingerprint(study.data_dir)
+    keys: dict[str, str] = {}
+    folders = {}
+    for stage in stages:
+        parents = [keys[name] for name in stage.parents]
+        keys[stage.name] = plan.stage_key(plan.resolve(stage), parents, data, stage.seed)
+        folder = Path(study.output_dir) / "stages" / f"{stage.name}-{keys[stage.name]}"
+        folders[stage.name] = folder.absolute()
+    return folders
+
+
+def _rows(
+    study: Study, stage: Stage, figures: Figures, key: str, record: dict[str, Any]
+) -> list[ResultRow]:
+    rows = []
+    for target, metrics in figures.items():
+        counts = {"num_examples", "step"}
+        for metric in sorted(metrics.keys() - counts):
+            rows.append(
+                ResultRow(
+                    study=study.name,
+                    stage=stage.kind if stage.source is None else stage.name,
+                    seed=stage.seed,
+                    task=stage.task,
+                    source=stage.source,
+                    target=target,
+                    split=stage.split,
+                    metric=metric,
+                    value=metrics[metric],
+                    num_examples=int(metrics["num_examples"]),
+                    step=int(metrics["step"]),
+                    provenance={"stage": key, **record},
+                )
+            )
+    return rows
+
+
+def _finished(folder: Path) -> list[ResultRow]:
+    done = json.loads((folder / _DONE).read_text(encoding="utf-8"))
+    return [ResultRow(**row) for row in done["rows"]]

@@ -1,0 +1,270 @@
+"""Training, as ordered phases: open, restore, train, evaluate, save."""
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from mt5x import input_pipeline, run_record, steps, train_state
+from mt5x.checkpoints import native
+from mt5x.errors import UserError
+from mt5x.evaluation import Evaluator
+from mt5x.input_pipeline import DatasetConfig
+from mt5x.interruption import Interrupted, StopRequest
+from mt5x.metrics_log import MetricsLog
+from mt5x.models import EncoderDecoderModel
+from mt5x.partitioning import Partitioner
+from mt5x.progress import Progress
+from mt5x.train_state import TrainState
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointConfig:
+    """What to start from, and what to save.
+
+    Attributes:
+      initial_path: a checkpoint, or a folder of them, to start from; None starts afresh.
+      restore_optimizer: also take its optimizer slots, as T5X does; else they start at zero.
+      period: steps between saves; the last step is always saved.
+      keep: how many of the newest to keep; None keeps all.
+    """
+
+    initial_path: str | None = None
+    restore_optimizer: bool = True
+    period: int = 1000
+    keep: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """Where a training run ended."""
+
+    checkpoint: Path
+    step: int
+
+
+def train(
+    *,
+    model: EncoderDecoderModel,
+    model_dir: str,
+    train_dataset_cfg: DatasetConfig,
+    learning_rate_fn: Callable[[int], float],
+    total_steps: int | None,
+    relative_steps: int | None = None,
+    infer_eval_dataset_cfg: DatasetConfig | None = None,
+    train_eval_dataset_cfg: DatasetConfig | None = None,
+    evaluator: Evaluator | None = None,
+    checkpoint_cfg: CheckpointConfig = CheckpointConfig(),
+    partitioner: Partitioner = Partitioner(),
+    eval_period: int = 1000,
+    eval_steps: int = 20,
+    log_period: int = 50,
+    random_seed: int = 0,
+    tensorboard: bool = True,
+    title: str = "train",
+) -> TrainResult:
+    """Trains, or resumes the run that `model_dir` holds.
+
+    Args:
+      model: network, optimizer and loss.
+      model_dir: folder of the run: checkpoints, metrics, the record.
+      train_dataset_cfg: what to train on.
+      learning_rate_fn: maps the step to the learning rate.
+      total_steps: last step, steps of the initial checkpoint included (T5X's TRAIN_STEPS).
+      relative_steps: instead: steps to do on top of the initial checkpoint.
+      infer_eval_dataset_cfg: what to evaluate with the tasks' metrics; None does not.
+      train_eval_dataset_cfg: what to measure the teacher-forced loss on; None does not.
+      evaluator: how to evaluate.
+      checkpoint_cfg: what to start from and what to save.
+      partitioner: the mesh.
+      eval_period: steps between evaluations; 0 evaluates never.
+      eval_steps: batches of each task in a teacher-forced evaluation; 0 skips it.
+      log_period: steps between entries of metrics.jsonl.
+      random_seed: of initialisation, shuffling and dropout.
+      tensorboard: also write TensorBoard files.
+      title: shown by the progress bar.
+
+    Raises:
+      UserError: something in the config does not fit; nothing was trained.
+      Interrupted: SIGTERM or SIGINT came; the state is saved.
+    """
+    run = Path(model_dir).absolute()
+    mesh = partitioner.mesh
+    partitioner.check_batch_size(train_dataset_cfg.batch_size)
+    name = train_dataset_cfg.mixture_or_task_name
+    input_pipeline.tasks_with_split(name, train_dataset_cfg.split)
+    input_pipeline.check_vocabulary(name, model.module.config.vocab_size)
+    initial = None if checkpoint_cfg.initial_path is None else native.find(checkpoint_cfg.initial_path)
+    run_record.open_run(run, model, mesh)
+    checkpoints = native.CheckpointDirectory(run, checkpoint_cfg.keep)
+    try:
+        state, start = _restore_or_initialise(
+            model, mesh, run, checkpoints, initial, checkpoint_cfg.restore_optimizer, random_seed
+        )
+        step = int(state.step)
+        last = _last_step(total_steps, relative_steps, start)
+        log = MetricsLog(run, step, tensorboard)
+        evaluate = _Evaluation(
+            model, mesh, evaluator or Evaluator(), infer_eval_dataset_cfg, train_eval_dataset_cfg,
+            eval_steps, run / "inference_eval", log,
+        )  # fmt: skip
+        progress = Progress(title, last - start, step - start)
+        train_step = steps.train_step(model, mesh)
+        # One step behind the device: reading a metric must not make the device wait.
+        curve = _Curve(log, progress, log_period)
+        dropout_key = jax.random.key(random_seed)
+        batches = input_pipeline.training_batches(train_dataset_cfg, random_seed, step - start)
+        with StopRequest() as stop:
+            while step < last:
+                batch = steps.place(next(batches), mesh)
+                rate = jnp.float32(learning_rate_fn(step))
+                state, metrics = train_step(state, batch, dropout_key, rate)
+                step += 1
+                curve.add(step, metrics, float(rate))
+                if step == last or (checkpoint_cfg.period and step % checkpoint_cfg.period == 0):
+                    checkpoints.save(state, step)
+                if stop.requested:
+                    checkpoints.save(state, step)
+                    raise Interrupted
+                if eval_period and (step % eval_period == 0 or step == last):
+                    curve.flush()
+                    evaluate(state, step)
+        curve.flush()
+        progress.close()
+        log.close()
+    finally:
+        checkpoints.close()
+    return TrainResult(native.find(run / f"checkpoint_{step}"), step)
+
+
+def _restore_or_initialise(
+    model: EncoderDecoderModel,
+    mesh: Any,
+    run: Path,
+    checkpoints: native.CheckpointDirectory,
+    initial: Path | None,
+    restore_optimizer: bool,
+    seed: int,
+) -> tuple[TrainState, int]:
+    """Returns the state to go on from, and the step at which this run began."""
+    shapes = train_state.abstract_state(model)
+    shardings = train_state.state_shardings(model, mesh)
+    beginning = run / "initial_step.json"
+    if checkpoints.latest_step is not None:
+        start = json.loads(beginning.read_text()) if beginning.is_file() else 0
+        return native.restore(native.find(run), shapes, shardings), start
+    if initial is None:
+        state = train_state.init_state(model, mesh, seed)
+    else:
+        state = native.restore(initial, shapes, shardings)
+        if not restore_optimizer:
+            state = train_state.with_fresh_optimizer(model, mesh, state)
+    start = int(state.step)
+    run_record.write_whole(beginning, json.dumps(start))
+    return state, start
+
+
+def _last_step(total_steps: int | None, relative_steps: int | None, start: int) -> int:
+    if (total_steps is None) == (relative_steps is None):
+        raise UserError("set one of TRAIN_STEPS and TRAIN_STEPS_RELATIVE, and leave the other None")
+    last = start + relative_steps if relative_steps is not None else total_steps
+    assert last is not None
+    if last <= start and start:
+        raise UserError(
+            f"TRAIN_STEPS={last} is not beyond the initial checkpoint's step {start}; "
+            "TRAIN_STEPS counts its steps too: add them, or set TRAIN_STEPS_RELATIVE instead"
+        )
+    return last
+
+
+class _Curve:
+    """Sums the metrics of the steps and logs their means, one step behind the device."""
+
+    def __init__(self, log: MetricsLog, progress: Progress, period: int):
+        self._log, self._progress, self._period = log, progress, period
+        self._pending: tuple[int, steps.Metrics, float] | None = None
+        self._totals: steps.Metrics | None = None
+        self._count, self._since = 0, time.monotonic()
+
+    def add(self, step: int, metrics: steps.Metrics, rate: float) -> None:
+        self._read_pending()
+        self._pending = (step, metrics, rate)
+
+    def flush(self) -> None:
+        """Reads and logs what is left."""
+        self._read_pending()
+        self._pending = None
+
+    def _read_pending(self) -> None:
+        if self._pending is None:
+            return
+        step, metrics, rate = self._pending
+        metrics = jax.device_get(metrics)
+        loss = float(metrics["loss"][0]) / max(float(metrics["loss"][1]), 1.0)
+        if not math.isfinite(loss):
+            raise UserError(
+                f"the loss is {loss} at step {step}; lower the learning rate, or use bfloat16 or "
+                "float32 instead of float16"
+            )
+        self._totals = metrics if self._totals is None else jax.tree.map(
+            lambda a, b: a + b, self._totals, metrics
+        )
+        self._count += 1
+        self._progress.advance(1, {"loss": loss})
+        if step % self._period == 0:
+            seconds = time.monotonic() - self._since
+            means = {f"train/{name}": mean for name, mean in steps.means(self._totals).items()}
+            speed = {"train/learning_rate": rate, "train/steps_per_second": self._count / seconds}
+            self._log.write(step, means | speed)
+            self._totals, self._count, self._since = None, 0, time.monotonic()
+        self._pending = None
+
+
+@dataclasses.dataclass
+class _Evaluation:
+    """What happens every EVAL_PERIOD steps."""
+
+    model: EncoderDecoderModel
+    mesh: Any
+    evaluator: Evaluator
+    infer: DatasetConfig | None
+    teacher_forced: DatasetConfig | None
+    eval_steps: int
+    output_dir: Path
+    log: MetricsLog
+
+    def __call__(self, state: TrainState, step: int) -> None:
+        if self.teacher_forced is not None and self.eval_steps:
+            self.log.write(step, self._teacher_forced(state))
+        if self.infer is not None:
+            scores = self.evaluator.evaluate(
+                self.model, state.params, self.mesh, self.infer, self.output_dir, step
+            )
+            named = {
+                f"eval/{one.task}/{metric}": value
+                for one in scores
+                for metric, value in one.metrics.items()
+            }
+            self.log.write(step, named)
+
+    def _teacher_forced(self, state: TrainState) -> dict[str, float]:
+        assert self.teacher_forced is not None
+        eval_step = steps.eval_step(self.model, self.mesh)
+        means = {}
+        config = self.teacher_forced
+        for task in input_pipeline.tasks_with_split(config.mixture_or_task_name, config.split):
+            one = dataclasses.replace(config, mixture_or_task_name=task.name)
+            totals = None
+            batches = input_pipeline.training_batches(one, seed=42)
+            for batch, _ in zip(batches, range(self.eval_steps), strict=False):
+                metrics = eval_step(state.params, steps.place(batch, self.mesh))
+                totals = steps.merge(totals, metrics)
+            if totals is not None:
+                means |= {f"eval/{task.name}/{k}": v for k, v in steps.means(totals).items()}
+        return means

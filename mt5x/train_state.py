@@ -1,0 +1,94 @@
+"""The state of training: parameters and optimizer slots, initialised where they will live."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from mt5x import partitioning
+from mt5x.models import EncoderDecoderModel
+
+Params = Any
+
+
+@flax.struct.dataclass
+class TrainState:
+    """What a step reads and writes.
+
+    Attributes:
+      params: T5X's parameter tree, float32.
+      opt_state: {'step': int32 scalar, 'param_states': slots per parameter}, as T5X stores it.
+    """
+
+    params: Params
+    opt_state: dict[str, Any]
+
+    @property
+    def step(self) -> jax.Array:
+        return self.opt_state["step"]
+
+    def as_checkpoint(self) -> dict[str, Any]:
+        """The tree of T5X's checkpoints: 'target' and 'state'."""
+        return {"target": self.params, "state": self.opt_state}
+
+    @classmethod
+    def from_checkpoint(cls, tree: dict[str, Any]) -> "TrainState":
+        return cls(params=tree["target"], opt_state=tree["state"])
+
+
+def _init_params(model: EncoderDecoderModel, key: jax.Array) -> Any:
+    tokens = jnp.ones((1, 1), jnp.int32)
+    variables = model.module.init(
+        {"params": key}, tokens, tokens, tokens, enable_dropout=False
+    )
+    return variables["params"]
+
+
+@functools.lru_cache(maxsize=16)
+def abstract_state(model: EncoderDecoderModel) -> TrainState:
+    """Shapes and dtypes of the state, from nothing but the config."""
+    boxed = jax.eval_shape(lambda: _init_params(model, jax.random.key(0)))
+    params = nn.unbox(boxed)
+    return TrainState(params, jax.eval_shape(model.optimizer_def.init, params))
+
+
+@functools.lru_cache(maxsize=16)
+def state_shardings(model: EncoderDecoderModel, mesh: Mesh) -> TrainState:
+    """Where each array of the state lives on `mesh`."""
+    boxed = jax.eval_shape(lambda: _init_params(model, jax.random.key(0)))
+    shapes = abstract_state(model)
+    params = partitioning.parameter_shardings(boxed, mesh)
+    opt_state = partitioning.optimizer_shardings(shapes.opt_state, shapes.params, params, mesh)
+    return TrainState(params, opt_state)
+
+
+def init_state(model: EncoderDecoderModel, mesh: Mesh, seed: int) -> TrainState:
+    """Fresh parameters and slots, created in place on their devices."""
+    return _compiled_init(model, mesh)(jax.random.key(seed))
+
+
+def with_fresh_optimizer(model: EncoderDecoderModel, mesh: Mesh, state: TrainState) -> TrainState:
+    """Keeps the parameters and the step, and sets every optimizer slot to zero."""
+    fresh = _compiled_optimizer_init(model, mesh)(state.params)
+    return TrainState(state.params, {**fresh, "step": state.step})
+
+
+# Compiled once per (model, mesh): a study starts dozens of runs of one model in one process.
+@functools.lru_cache(maxsize=16)
+def _compiled_init(model: EncoderDecoderModel, mesh: Mesh) -> Callable[[jax.Array], TrainState]:
+    def init(key: jax.Array) -> TrainState:
+        params = nn.unbox(_init_params(model, key))
+        return TrainState(params, model.optimizer_def.init(params))
+
+    return jax.jit(init, out_shardings=state_shardings(model, mesh))
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled_optimizer_init(model: EncoderDecoderModel, mesh: Mesh) -> Callable[[Params], Any]:
+    shardings = state_shardings(model, mesh).opt_state
+    return jax.jit(model.optimizer_def.init, out_shardings=shardings)
