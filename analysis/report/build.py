@@ -1,0 +1,85 @@
+"""Builds the report's folder: whole, or not at all."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from analysis.report import tables
+from analysis.report.findings import Findings, find
+from mt5x.errors import UserError
+from mt5x.studies.results import read_rows
+
+QUESTION = "What carries over from one language to another?"
+
+_OWNED = ("figures", "tables", "index.html")
+"""What a report consists of; the page comes last, so that a page never lacks its tables."""
+
+
+def build_report(
+    results_path: str | os.PathLike[str],
+    out_dir: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] | None = None,
+    title: str | None = None,
+    stage: str | None = None,
+) -> Path:
+    """Writes `index.html`, `tables/*.csv` and `figures/*.svg|png` into `out_dir`.
+
+    The page holds everything it shows and asks the network for nothing. An earlier report in
+    `out_dir` is replaced; other files there are left alone.
+
+    Args:
+      results_path: the result table, JSON lines of `mt5x.studies.results.ResultRow`.
+      out_dir: folder of the report, made if need be.
+      data_dir: folder of the data sets (TFDS_DATA_DIR), for lexical overlap from the pretraining
+        text and, where it holds a sample world, the planted truth.
+      title: the question that heads the page.
+      stage: the stage whose scores are analysed, where several stages score the same cells.
+
+    Returns:
+      The path of the page.
+
+    Raises:
+      UserError: the table cannot be read or holds nothing to report, or `out_dir` is a file.
+    """
+    out = Path(out_dir)
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file, and a report is a folder; name another --out")
+    if data_dir is not None and not Path(data_dir).is_dir():
+        raise UserError(f"there is no folder {data_dir}; --data-dir is where the data sets lie")
+    findings = find(read_rows(results_path), data_dir, stage)
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
+    try:
+        partial.chmod(0o755)  # mkdtemp's 0700 would keep a web server out.
+        _write(findings, partial, title or QUESTION)
+        _put_in_place(partial, out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return out / "index.html"
+
+
+def _write(findings: Findings, folder: Path, title: str) -> None:
+    from analysis.report.page import render  # brings matplotlib
+
+    (folder / "tables").mkdir()
+    (folder / "figures").mkdir()
+    every = tables.every(findings)
+    for table in every:
+        table.write(folder / "tables")
+    page = render(findings, every, folder / "figures", title)
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _put_in_place(partial: Path, out: Path) -> None:
+    """Moves a finished report from `partial` to `out`, what was there before into `partial`."""
+    if not out.exists():
+        partial.rename(out)
+        return
+    replaced = partial / "replaced"
+    replaced.mkdir()
+    for owned in _OWNED:
+        if (out / owned).exists():
+            (out / owned).rename(replaced / owned)
+        (partial / owned).rename(out / owned)

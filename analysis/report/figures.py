@@ -1,0 +1,273 @@
+"""The figures: drawn once with matplotlib, kept as SVG and PNG files, and set into the page.
+
+In the page an SVG's colours become the page's CSS variables, so one drawing serves light and dark;
+its text stays text, in the page's font.
+"""
+
+import dataclasses
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from analysis.language_features import PairFeature
+from analysis.languages import name
+from analysis.report import palette
+from analysis.report.findings import LEXICAL, SIGNIFICANT, SYNTACTIC, Findings
+from analysis.report.palette import ACCENT, HEAT, INK, MUTED, PAPER, RULE, SECOND
+from analysis.report.words import METRIC_NAMES, TASK_NAMES, decimal, p_value
+from analysis.transfer import Transfer
+
+PANELS = 4
+"""Scatter plots per task."""
+
+_LABELS = 9
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "svg.fonttype": "none",
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": MUTED,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 8.5,
+    "axes.titlelocation": "left",
+    "text.color": INK,
+    "xtick.color": RULE,
+    "ytick.color": RULE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """A figure as the page holds it.
+
+    Attributes:
+      name: file name without ending.
+      svg: the element for the page; no XML header, no outside reference.
+      alt: what a reader who does not see it needs to know.
+    """
+
+    name: str
+    svg: str
+    alt: str
+
+
+def save(figure: Figure, file_name: str, alt: str, folder: Path) -> Drawing:
+    """Writes `file_name`.svg and .png into `folder` and returns the drawing for the page."""
+    # The salt and the missing date make the same numbers give the same bytes.
+    with mpl.rc_context({"svg.hashsalt": file_name}):
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Title": alt})
+    (folder / f"{file_name}.svg").write_text(stream.getvalue(), encoding="utf-8")
+    figure.savefig(folder / f"{file_name}.png", format="png", dpi=160, facecolor=PAPER)
+    return Drawing(file_name, _for_page(stream.getvalue(), file_name, alt), alt)
+
+
+def heat_map(findings: Findings, table: Transfer, folder: Path) -> Drawing:
+    """Draws source by target; the diagonal, the in-language scores, is framed."""
+    sources, targets = findings.ordered(table.sources), findings.ordered(table.targets)
+    values = np.array([[_or_nan(table.score.get(s, t)) for t in targets] for s in sources])
+    low, high = palette.bounds([v for _, _, v in table.score.pairs()])
+    task = TASK_NAMES.get(table.task, table.task)
+    metric = METRIC_NAMES.get(table.metric, table.metric)
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure(1.3 + 0.42 * len(targets), 1.1 + 0.36 * len(sources))
+        colours = mpl.colors.ListedColormap(HEAT)
+        image = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
+        for i, j in np.argwhere(~np.isnan(values)):
+            inverted = palette.step(values[i, j], low, high) >= palette.FIRST_INVERTED
+            own = sources[i] == targets[j]
+            axes.text(j, i, decimal(values[i, j], 0), ha="center", va="center",
+                      color=PAPER if inverted else INK, weight="bold" if own else "normal")  # fmt: skip
+            if own:
+                axes.add_patch(mpl.patches.Rectangle(
+                    (j - 0.46, i - 0.46), 0.92, 0.92, fill=False, edgecolor=INK, linewidth=1.4))  # fmt: skip
+        axes.set_xticks(range(len(targets)), targets)
+        axes.set_yticks(range(len(sources)), [name(s) for s in sources])
+        axes.tick_params(length=0, labelcolor=INK)
+        axes.spines[:].set_visible(False)
+        axes.set_xlabel("target language (evaluated)")
+        axes.set_title(f"{task}: {metric}, mean over seeds")
+        bar = figure.colorbar(image, ax=axes, fraction=0.045, pad=0.02)
+        bar.outline.set_visible(False)
+        alt = f"Heat map of {task} {metric}, source by target; the numbers are in the table."
+        return save(figure, f"heatmap_{table.task}", alt, folder)
+
+
+def panels(findings: Findings, table: Transfer) -> list[PairFeature]:
+    """Returns the features to draw against transfer: syntax, shared words, LM, then the strongest."""
+    wanted: list[PairFeature] = []
+    for keys in (SYNTACTIC[:1], SYNTACTIC[1:], LEXICAL, ("lm_target",)):
+        feature = findings.first_known(keys)
+        if feature is not None:
+            wanted.append(feature)
+
+    def strength(feature: PairFeature) -> float:
+        return -abs(findings.correlation(table.task, feature.key).r or 0.0)
+
+    for feature in sorted(findings.features, key=strength):
+        if feature.key not in {f.key for f in wanted}:
+            wanted.append(feature)
+    drawable = [f for f in wanted if findings.correlation(table.task, f.key).r is not None]
+    return drawable[:PANELS]
+
+
+def scatter(findings: Findings, table: Transfer, feature: PairFeature, folder: Path) -> Drawing:
+    """Draws one feature against the score, a dot per ordered pair, with the regression line."""
+    cells = [
+        (s, t, x, y)
+        for s, t, y in table.score.pairs()
+        if s != t and (x := feature.values.get(s, t)) is not None
+    ]
+    x, y = np.array([c[2] for c in cells]), np.array([c[3] for c in cells])
+    c = findings.correlation(table.task, feature.key)
+    assert c.r is not None
+    assert c.p is not None
+    metric = METRIC_NAMES.get(table.metric, table.metric)
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure(3.1, 2.7)
+        axes.grid(axis="y", color=RULE, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.scatter(x, y, s=13, color=ACCENT, alpha=0.75, linewidths=0)
+        ends = np.array([x.min(), x.max()])
+        axes.plot(ends, np.polyval(np.polyfit(x, y, 1), ends), color=SECOND, linewidth=1.6)
+        axes.margins(0.09, 0.12)
+        for i in _outermost(x, y, _LABELS):
+            axes.annotate(f"{cells[i][0]}→{cells[i][1]}", (x[i], y[i]), xytext=(3, 3),
+                          textcoords="offset points", fontsize=6.5, color=MUTED)  # fmt: skip
+        axes.set_xlabel(feature.label)
+        axes.set_ylabel(f"zero-shot {metric}")
+        axes.set_title(f"r = {decimal(c.r, 2)}   {p_value(c.p)}", color=INK)
+        task = TASK_NAMES.get(table.task, table.task)
+        alt = (
+            f"Scatter plot, {task}: {feature.label} against zero-shot {metric} over {c.pairs} "
+            f"ordered pairs; r = {decimal(c.r, 2)}, {p_value(c.p)}."
+        )
+        return save(figure, f"scatter_{table.task}_{feature.key}", alt, folder)
+
+
+def lm_bars(
+    findings: Findings, metric: str, label: str, order: Sequence[str], folder: Path
+) -> Drawing:
+    """Draws one LM statistic by language, best known language on top."""
+    numbers = findings.lm[metric]
+    spoken = [language for language in order if language in numbers]
+    means = [numbers[language].mean for language in spoken]
+    digits = 2 if metric == "lm_nll" else 1
+    with mpl.rc_context(_STYLE):
+        figure, axes = _figure(3.4, 0.75 + 0.24 * len(spoken))
+        rows = np.arange(len(spoken))
+        spreads = [numbers[language].spread or 0.0 for language in spoken]
+        axes.barh(rows, means, height=0.66, color=ACCENT)
+        if any(spreads):
+            axes.errorbar(means, rows, xerr=spreads, fmt="none", ecolor=INK, elinewidth=1)
+        top = max(m + s for m, s in zip(means, spreads, strict=True))
+        for row, mean, spread in zip(rows, means, spreads, strict=True):
+            axes.text(mean + spread + 0.015 * top, row, decimal(mean, digits), va="center", color=INK)
+        axes.set_yticks(rows, [name(language) for language in spoken])
+        axes.tick_params(axis="y", labelcolor=INK)
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.15 * top if top > 0 else 1)
+        axes.spines["bottom"].set_visible(False)
+        axes.set_xticks([])
+        axes.set_title(label)
+        shown = ", ".join(f"{name(l)} {decimal(numbers[l].mean, digits)}" for l in spoken)
+        return save(figure, metric, f"Bar chart of {label}: {shown}.", folder)
+
+
+def forest(findings: Findings, folder: Path) -> Drawing | None:
+    """Draws every correlation with its interval; None when there is none."""
+    tasks = [table.task for table in findings.main]
+    features = [
+        f
+        for f in findings.features
+        if any(findings.correlation(task, f.key).r is not None for task in tasks)
+    ]
+    if not features:
+        return None
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(1.9 + 2.1 * len(tasks), 0.9 + 0.24 * len(features)), layout="constrained")
+        FigureCanvasAgg(figure)
+        for number, task in enumerate(tasks):
+            axes = figure.add_subplot(1, len(tasks), number + 1)
+            axes.axvline(0, color=MUTED, linewidth=0.8)
+            for row, feature in enumerate(features):
+                c = findings.correlation(task, feature.key)
+                if c.r is None or c.p is None:
+                    continue
+                if c.low is not None and c.high is not None:
+                    axes.plot([c.low, c.high], [row, row], color=ACCENT, linewidth=1.4)
+                face = ACCENT if c.p < SIGNIFICANT else PAPER
+                axes.plot(c.r, row, "o", markersize=5, color=ACCENT, markerfacecolor=face)
+            axes.set_xlim(-1.05, 1.05)
+            axes.set_xticks([-1, -0.5, 0, 0.5, 1], ["−1", "−0.5", "0", "0.5", "1"])
+            axes.set_ylim(len(features) - 0.5, -0.5)
+            axes.set_yticks(range(len(features)), [f.label for f in features] if number == 0 else [""] * len(features))
+            axes.tick_params(axis="y", labelcolor=INK)
+            axes.grid(axis="x", color=RULE, linewidth=0.6)
+            axes.spines[:].set_visible(False)
+            axes.set_title(TASK_NAMES.get(task, task))
+        alt = "Pearson's r of every feature with zero-shot transfer, 95% intervals; filled: p < 0.05."
+        return save(figure, "correlations", alt, folder)
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def _or_nan(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _outermost(x: np.ndarray, y: np.ndarray, most: int) -> Iterator[int]:
+    """Yields the points farthest from the middle that keep clear of those yielded before."""
+    u = (x - x.mean()) / (np.ptp(x) or 1)
+    v = (y - y.mean()) / (np.ptp(y) or 1)
+    taken: list[int] = []
+    for i in np.argsort(-(u**2 + v**2), kind="stable"):
+        # A label is about a sixth of the plot wide and a fifteenth high.
+        if all(abs(u[i] - u[j]) > 0.19 or abs(v[i] - v[j]) > 0.07 for j in taken):
+            taken.append(int(i))
+            yield int(i)
+        if len(taken) == most:
+            return
+
+
+_VARIABLES = {
+    PAPER: "paper", INK: "ink", MUTED: "muted", RULE: "rule", ACCENT: "accent", SECOND: "second",
+}  # fmt: skip
+
+
+def _for_page(svg: str, prefix: str, alt: str) -> str:
+    """Returns matplotlib's SVG as an element for the page: themed, its ids its own."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r"<title>.*?</title>", "", svg, flags=re.S)
+    svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
+    svg = re.sub(r'\s(width|height|version)="[^"]*"', "", svg, count=3)
+    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
+    svg = re.sub(r'xlink:href="#', f'href="#{prefix}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
+    for colour, variable in _VARIABLES.items():
+        svg = svg.replace(colour, f"var(--{variable})")
+    # `font: 8px 'DejaVu Sans', ...` names a family; the page has its own.
+    svg = re.sub(r"font: (?:(\d+|bold) )?([\d.]+px) [^;\"]*", r"font-size: \2", svg)
+    escaped = alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escaped}"', 1).strip()

@@ -1,0 +1,144 @@
+"""All the numbers of a report, computed once; what follows only words and draws them."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+
+from analysis import correlation, language_features
+from analysis.correlation import Correlation, correlate
+from analysis.language_features import PairFeature
+from analysis.languages import kinship_order
+from analysis.lm_results import LmNumber, lm_numbers
+from analysis.transfer import FORMS, Transfer, main_transfers, transfers
+from mt5x.errors import UserError
+from mt5x.studies.results import ResultRow
+
+SIGNIFICANT = 0.05
+
+LEXICAL = ("planted_lexicon", "word_overlap", "piece_overlap")
+SYNTACTIC = ("planted_syntax", "syntax", "syntax_imputed")
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What a result table says.
+
+    Attributes:
+      rows: the result rows.
+      tables: one transfer table per task and metric.
+      main: one per task, of its main metric.
+      languages: all languages, relatives side by side.
+      features: features known for at least one pair, the planted ones first.
+      absent: keys of features that are known for no pair.
+      correlations: (task, feature key, form of transfer) -> correlation.
+      lm: metric -> language -> LM statistic.
+      seed: seed of permutations and resamples.
+      data_dir: where world.json and the pretraining text were looked for; None if nowhere.
+    """
+
+    rows: Sequence[ResultRow]
+    tables: Sequence[Transfer]
+    main: Sequence[Transfer]
+    languages: tuple[str, ...]
+    features: Sequence[PairFeature]
+    absent: Sequence[PairFeature]
+    correlations: Mapping[tuple[str, str, str], Correlation]
+    lm: Mapping[str, Mapping[str, LmNumber]]
+    seed: int
+    permutations: int
+    resamples: int
+    data_dir: str | None
+
+    def ordered(self, languages: Sequence[str]) -> tuple[str, ...]:
+        """Returns some of the languages in the report's order."""
+        return tuple(language for language in self.languages if language in set(languages))
+
+    def feature(self, key: str) -> PairFeature | None:
+        """Returns a feature by its key, or None where it is not known."""
+        return next((feature for feature in self.features if feature.key == key), None)
+
+    def correlation(self, task: str, key: str, form: str = "score") -> Correlation:
+        """Returns one correlation."""
+        return self.correlations[task, key, form]
+
+    def first_known(self, keys: Sequence[str]) -> PairFeature | None:
+        """Returns the first of the features that is known."""
+        return next((f for key in keys if (f := self.feature(key)) is not None), None)
+
+
+def find(
+    rows: Sequence[ResultRow],
+    data_dir: str | os.PathLike[str] | None = None,
+    stage: str | None = None,
+    permutations: int = correlation.PERMUTATIONS,
+    resamples: int = correlation.RESAMPLES,
+    seed: int = 0,
+) -> Findings:
+    """Computes the numbers of a report.
+
+    Args:
+      rows: the result rows.
+      data_dir: folder of the data sets; its pretraining text gives lexical overlap, its
+        world.json, where it is a sample world, the planted truth.
+      stage: the stage whose scores are analysed, where several score the same cells.
+      permutations: relabellings of the languages per test.
+      resamples: bootstrap draws of languages per interval.
+      seed: seed of both.
+
+    Raises:
+      UserError: there is nothing to report, or the rows contradict each other.
+    """
+    tables = transfers(rows, stage)
+    lm = lm_numbers(rows)
+    if not tables and not lm:
+        raise UserError(
+            f"{len(rows)} result rows hold neither the score of a fine-tuned model nor an LM "
+            "statistic: there is nothing to report"
+        )
+    main = main_transfers(tables)
+    spoken = {language for table in tables for language in table.languages}
+    spoken |= {language for numbers in lm.values() for language in numbers}
+    names = sorted(spoken)
+
+    features = _features(names, lm, data_dir)
+    by_key = {feature.key: feature for feature in features}
+    similarities = [by_key["family"].values, by_key["syntax_imputed"].values]
+    known = [feature for feature in features if feature.known()]
+    correlations = {
+        (table.task, feature.key, form): correlate(
+            table.form(form), feature.values, permutations, resamples, seed
+        )
+        for table in main
+        for feature in known
+        for form in FORMS
+    }
+    return Findings(
+        rows=rows,
+        tables=tables,
+        main=main,
+        languages=kinship_order(names, *similarities),
+        features=known,
+        absent=[feature for feature in features if not feature.known()],
+        correlations=correlations,
+        lm=lm,
+        seed=seed,
+        permutations=permutations,
+        resamples=resamples,
+        data_dir=None if data_dir is None else os.fspath(data_dir),
+    )
+
+
+def _features(
+    languages: Sequence[str],
+    lm: Mapping[str, Mapping[str, LmNumber]],
+    data_dir: str | os.PathLike[str] | None,
+) -> list[PairFeature]:
+    """Returns every feature, known or not; the planted truth first."""
+    features = []
+    if data_dir is not None:
+        features += language_features.planted(data_dir, languages)
+    features += language_features.typological(languages)
+    if data_dir is not None:
+        features += language_features.textual(data_dir, languages)
+    nll = {language: number.mean for language, number in lm.get("lm_nll", {}).items()}
+    return features + language_features.of_model(languages, nll)
