@@ -73,7 +73,7 @@ def loss_fn(
     Raises:
         UserError: an unknown `loss_normalizing_factor`.
     """
-    hidden, kernel = _hidden_and_kernel(model, params, batch, dropout_rng)
+    hidden, kernel = hidden_and_kernel(model, params, batch, dropout_rng)
     targets = batch["decoder_target_tokens"]
     mask = target_weights(batch)
     weights, factor = normalized_weights(batch, loss_normalizing_factor)
@@ -187,6 +187,23 @@ def cross_entropy(
     return _cross_entropy(z_loss, label_smoothing, hidden, kernel, targets, weights)
 
 
+def hidden_and_kernel(
+    model: Transformer, params: Any, batch: Mapping[str, Array], dropout_rng: Array | None
+) -> tuple[Array, Array]:
+    """The two factors of a batch's logits, `[b, t, d]` and `[d, v]`; no key means no dropout."""
+    return model.apply(
+        {"params": params},
+        batch["encoder_input_tokens"],
+        batch["decoder_input_tokens"],
+        batch["decoder_target_tokens"],
+        encoder_segment_ids=batch.get("encoder_segment_ids"),
+        decoder_segment_ids=batch.get("decoder_segment_ids"),
+        enable_dropout=dropout_rng is not None,
+        rngs=None if dropout_rng is None else {"dropout": dropout_rng},
+        method="hidden_and_kernel",
+    )
+
+
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _cross_entropy(z_loss, label_smoothing, hidden, kernel, targets, weights):
     statistics = token_statistics(hidden, kernel, targets)
@@ -228,22 +245,6 @@ def _cross_entropy_backward(z_loss, label_smoothing, saved, cotangents):
 
 
 _cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
-
-
-def _hidden_and_kernel(
-    model: Transformer, params: Any, batch: Mapping[str, Array], dropout_rng: Array | None
-) -> tuple[Array, Array]:
-    return model.apply(
-        {"params": params},
-        batch["encoder_input_tokens"],
-        batch["decoder_input_tokens"],
-        batch["decoder_target_tokens"],
-        encoder_segment_ids=batch.get("encoder_segment_ids"),
-        decoder_segment_ids=batch.get("decoder_segment_ids"),
-        enable_dropout=dropout_rng is not None,
-        rngs=None if dropout_rng is None else {"dropout": dropout_rng},
-        method="hidden_and_kernel",
-    )
 
 
 def _logits(hidden: Array, kernel: Array) -> Array:

@@ -1,0 +1,101 @@
+"""Greedy decoding: the encoder once, then one token at a time against cached keys and values."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from mt5x.model import DecodeCache, Transformer
+
+Array = jax.Array
+
+# T5X's default decoder is a beam search of one beam, which divides finished scores by this power.
+T5X_ALPHA = 0.6
+
+
+class _State(NamedTuple):
+    tokens: Array  # int32 [b]: the last tokens, 0 once a row is done
+    ids: Array  # int32 [max_decode_length, b]: position first, so that a step writes one row
+    scores: Array  # float32 [b]
+    done: Array  # bool [b]
+    cache: DecodeCache
+
+
+def greedy_decode(
+    model: Transformer,
+    params: Any,
+    encoder_input_tokens: Array,
+    max_decode_length: int,
+    eos_id: int = 1,
+) -> tuple[Array, Array]:
+    """Takes the likeliest token at each step until every row has ended.
+
+    Args:
+        model: the network; dropout is off.
+        params: its parameters.
+        encoder_input_tokens: int32 `[batch, source]`, padded with 0. A row of padding alone (what
+            fills up a last batch) is done from the start.
+        max_decode_length: most tokens to write, the end token included.
+        eos_id: the end token; it is kept in the output.
+
+    Returns:
+        int32 ids `[batch, max_decode_length]`, 0 after the end token, and float32 scores
+        `[batch]`, the natural logarithm of each decode's probability, its end token included.
+        `brevity_penalty` turns them into what T5X reports.
+    """
+    variables = {"params": params}
+    batch = encoder_input_tokens.shape[0]
+    encoded = model.apply(variables, encoder_input_tokens, enable_dropout=False, method="encode")
+    cache = model.apply(
+        variables, encoded, encoder_input_tokens, max_decode_length, method="start_decoding"
+    )
+
+    def unfinished(state: _State) -> Array:
+        return (state.cache.index < max_decode_length) & ~jnp.all(state.done)
+
+    def step(state: _State) -> _State:
+        logits, cache = model.apply(variables, state.tokens, state.cache, method="decode_step")
+        best = jnp.max(logits, axis=-1)
+        log_prob = best - jax.nn.logsumexp(logits, axis=-1)
+        tokens = jnp.where(state.done, 0, jnp.argmax(logits, axis=-1).astype(jnp.int32))
+        return _State(
+            tokens=tokens,
+            ids=lax.dynamic_update_index_in_dim(state.ids, tokens, state.cache.index, axis=0),
+            scores=state.scores + jnp.where(state.done, 0.0, log_prob),
+            done=state.done | (tokens == eos_id),
+            cache=cache,
+        )
+
+    final = lax.while_loop(
+        unfinished,
+        step,
+        _State(
+            tokens=jnp.zeros((batch,), jnp.int32),
+            ids=jnp.zeros((max_decode_length, batch), jnp.int32),
+            scores=jnp.zeros((batch,), jnp.float32),
+            done=~jnp.any(encoder_input_tokens > 0, axis=1),
+            cache=cache,
+        ),
+    )
+    return final.ids.T, final.scores
+
+
+def brevity_penalty(ids: Array, eos_id: int = 1, alpha: float = T5X_ALPHA) -> Array:
+    """What T5X's beam search divides a decode's score by: ((5 + length) / 6)^alpha.
+
+    Google's neural machine translation, arXiv 1609.08144, equation 14. The length counts the
+    end token. A decode that ran to the limit without its end token is not finished to T5X, and
+    keeps its score (1 here).
+
+    Args:
+        ids: int32 `[batch, length]` from `greedy_decode`.
+        eos_id: the end token.
+        alpha: the power; T5X's default is 0.6.
+
+    Returns:
+        float32 `[batch]`.
+    """
+    ended = jnp.any(ids == eos_id, axis=1)
+    length = jnp.sum((ids > 0).astype(jnp.float32), axis=1)
+    return jnp.where(ended, ((5.0 + length) / 6.0) ** alpha, 1.0)
