@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import seqio
+import tensorflow as tf
 import tensorflow_datasets as tfds
-from etils import epath
 
 from tasks import data_dir, network, tfds_schemas
 from tasks.errors import DataError
@@ -66,12 +66,12 @@ class _Loader(seqio.LazyTfdsLoader):
     def builder_on_disk(self) -> Any | None:
         """Returns the TFDS builder of what is stored, or None."""
         name, config, version = tfds_schemas.parse(self.name)
-        folder = epath.Path(self.data_dir) / name / (config or "") / version
-        metadata = folder / "dataset_info.json"
-        if not metadata.exists():
+        folder = "/".join([self.data_dir, name, *([config] if config else []), version])
+        metadata = f"{folder}/dataset_info.json"
+        if not tf.io.gfile.exists(metadata):
             return None
         # A data set that was written anew in this process is read anew.
-        key = (os.fspath(folder), int(metadata.stat().mtime * 1e6))
+        key = (folder, tf.io.gfile.stat(metadata).mtime_nsec)
         if key not in _found:
             _found[key] = tfds.builder_from_directory(folder)
         return _found[key]
@@ -124,8 +124,6 @@ class _Loader(seqio.LazyTfdsLoader):
         shard_info: seqio.ShardInfo | None = None,
     ) -> Any:
         """Returns the rows of a split as a `tf.data.Dataset`."""
-        import tensorflow as tf
-
         assert split is not None
         config = self.read_config
         config.shuffle_seed = seed

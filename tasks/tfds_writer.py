@@ -100,6 +100,17 @@ def write_dataset(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def move_dataset(name: str, source: str | os.PathLike, destination: str | os.PathLike) -> Path:
+    """Moves a data set from one TFDS data directory to another on the same disk, whole.
+
+    What was stored under the name at the destination is replaced. Returns its new folder.
+    """
+    dataset, config, version = tfds_schemas.parse(name)
+    final = Path(destination, dataset, config or "", version)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    return _move_into_place(Path(source, dataset, config or "", version), final)
+
+
 def _move_into_place(scratch: Path, final: Path) -> Path:
     if final.exists():
         # A folder cannot be renamed onto another; the old one leaves first, at a hidden name.
