@@ -86,7 +86,9 @@ def grammar_of(language: str) -> Grammar:
     parameters = {}
     for parameter, values in ORDERS.items():
         present = [
-            name for name, feature in values.items() if feature and typology.value(language, feature)
+            name
+            for name, feature in values.items()
+            if feature and typology.value(language, feature)
         ]
         if not present:
             # No value speaks: 'none' where the construction can be absent, else no dominant order.
@@ -108,7 +110,9 @@ def similarity(one: Grammar, other: Grammar) -> float:
     The mean over the parameters of what two distributions over a parameter's values have in common.
     """
     common = [
-        sum(min(share, other.parameters[parameter].get(name, 0.0)) for name, share in values.items())
+        sum(
+            min(share, other.parameters[parameter].get(name, 0.0)) for name, share in values.items()
+        )
         for parameter, values in one.parameters.items()
     ]
     return sum(common) / len(common)

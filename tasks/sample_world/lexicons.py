@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tasks import typology
-from tasks.sample_world.scripts import WordMaker
+from tasks.sample_world.scripts import SCRIPTS, WordMaker
 
 ENTITY_TYPES = ("PER", "LOC", "ORG")
 
@@ -27,7 +27,7 @@ CUE_CLASSES = {
     "object": 2,  # the transitive verb whose object the name is
     "subject": 2,  # the intransitive verb whose subject the name is
 }
-FUNCTION_WORDS = ("not", "the", "who", "and")
+FUNCTION_WORDS = ("not", "the", "who")
 AFFIXES = ("negation", "tense", "plural", "definite", "case")
 NEUTRAL_VERBS = 3
 
@@ -132,14 +132,21 @@ def lexicons(
         group_of = groups[concept.word_class, concept.entity_type, concept.pair]
         syllables = 1 if concept.word_class in ("function", "adposition") else 2
         for group in sorted(set(group_of)):
-            members = [language for language, g in zip(languages, group_of, strict=True) if g == group]
-            lender = members[int(rng.integers(len(members)))]
+            members = [
+                language for language, g in zip(languages, group_of, strict=True) if g == group
+            ]
+            # A word that crosses scripts is written in Latin letters if any of its languages is.
+            latin = [member for member in members if SCRIPTS[member] == "Latin"]
+            lenders = latin or members
+            lender = lenders[int(rng.integers(len(lenders)))]
             form = makers[lender].word(syllables)
             for language in members:
                 words[language][concept.key] = form
     return {
         language: Lexicon(
-            words[language], {affix: makers[language].word(1) for affix in AFFIXES}
+            words[language],
+            # Affixes are a language's own, and may look like another's by accident.
+            dict(zip(AFFIXES, WordMaker(language, rng, set()).words(1, len(AFFIXES)), strict=True)),
         )
         for language in languages
     }

@@ -21,12 +21,14 @@ class NounPhrase:
       cue: an 'adjective' or 'possessor' concept, or None where verb or adposition is the cue.
       number: a numeral that counts the noun phrase, or None.
       plural: whether the possessed noun is plural.
+      definite: whether the possessed noun is definite.
     """
 
     name: str
     cue: Concept | None = None
     number: int | None = None
     plural: bool = False
+    definite: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +76,9 @@ class Imagination:
         self._rng = rng
         self._cues = {
             (word_class, entity_type): [
-                cue for cue in CUES if (cue.word_class, cue.entity_type) == (word_class, entity_type)
+                cue
+                for cue in CUES
+                if (cue.word_class, cue.entity_type) == (word_class, entity_type)
             ]
             for word_class in CUE_CLASSES
             for entity_type in ENTITY_TYPES
@@ -130,7 +134,8 @@ class Imagination:
         word_class = "adjective" if self._rng.random() < 0.5 else "possessor"
         number = int(self._rng.integers(2, 10)) if self._rng.random() < 0.15 else None
         plural = word_class == "possessor" and (number is not None or self._rng.random() < 0.2)
-        return NounPhrase(name, self._cue(word_class, used), number, plural)
+        definite = word_class == "possessor" and self._rng.random() < 0.2
+        return NounPhrase(name, self._cue(word_class, used), number, plural, definite)
 
     def _cue(self, word_class: str, used: list[Concept]) -> Concept:
         """Draws a cue whose pair of opposites the clause has not used."""

@@ -23,7 +23,14 @@ ALPHABETS: dict[str, tuple[str, str]] = {
 }
 
 # Letters that a language's own words leave out or add, so that Latin scripts look different.
-EXTRA_VOWELS = {"de": "ä ö ü", "fi": "ä ö y", "tr": "ı ö ü", "es": "á ó", "fr": "é è", "vi": "ă ơ ư"}
+EXTRA_VOWELS = {
+    "de": "ä ö ü",
+    "fi": "ä ö y",
+    "tr": "ı ö ü",
+    "es": "á ó",
+    "fr": "é è",
+    "vi": "ă ơ ư",
+}
 ABSENT_CONSONANTS = {"fi": "b d f g z", "sw": "", "id": "v z f", "es": "k v", "en": "j", "de": "j"}
 
 SCRIPTS = {
@@ -79,6 +86,10 @@ class WordMaker:
                 self._taken.add(made)
                 return made
         raise AssertionError("a script has run out of words")
+
+    def words(self, syllables: int, count: int) -> list[str]:
+        """Returns that many words."""
+        return [self.word(syllables) for _ in range(count)]
 
     def _pick(self, letters: list[str]) -> str:
         return letters[int(self._rng.integers(len(letters)))]

@@ -6,7 +6,7 @@ from tasks.sample_world.grammars import Grammar
 from tasks.sample_world.lexicons import FUNCTIONS, Concept, Lexicon
 from tasks.sample_world.meanings import Clause, NounPhrase
 
-_NOT, _THE, _WHO, _AND = FUNCTIONS
+_NOT, _THE, _WHO = FUNCTIONS
 FULL_STOP = "."
 QUESTION_MARK = "?"
 
@@ -59,11 +59,10 @@ class Language:
         """Returns the shortest sentence that says that the cue belongs to the name."""
         match cue.word_class:
             case "adjective" | "possessor":
-                words = self.noun_phrase(NounPhrase(name, cue))
-                return self._beside(words, [self.lexicon[_NOT]], True) if negated else words
+                return self._denied(self.noun_phrase(NounPhrase(name, cue)), cue, negated)
             case "adposition":
-                words = self.adposition_phrase(cue, NounPhrase(name))
-                return self._beside(words, [self.lexicon[_NOT]], True) if negated else words
+                phrase = self.adposition_phrase(cue, NounPhrase(name))
+                return self._denied(phrase, cue, negated)
             case "subject":
                 return self.clause(Clause(NounPhrase(name), cue, negated=negated))
             case _:
@@ -80,15 +79,21 @@ class Language:
         form = self.lexicon[clause.verb]
         if clause.past:
             form = self._affixed(form, "tense", self._order("tense", clause.verb.rank))
-        if not clause.negated:
-            return [form]
-        match self._order("negation", clause.verb.rank):
+        return self._denied([form], clause.verb, clause.negated)
+
+    def _denied(self, words: list[str], head: Concept, negated: bool) -> list[str]:
+        """Negates a verb, or a phrase as if its first word were one."""
+        if not negated:
+            return words
+        match self._order("negation", head.rank):
             case "word_before_verb":
-                return [self.lexicon[_NOT], form]
+                return [self.lexicon[_NOT], *words]
             case "word_after_verb":
-                return [form, self.lexicon[_NOT]]
+                return [*words, self.lexicon[_NOT]]
             case side:
-                return [self._affixed(form, "negation", side)]
+                place = words.index(self.lexicon[head]) if len(words) > 1 else 0
+                changed = self._affixed(words[place], "negation", side)
+                return [*words[:place], changed, *words[place + 1 :]]
 
     def _noun(self, phrase: NounPhrase, is_object: bool) -> list[str]:
         cue = phrase.cue
@@ -98,6 +103,12 @@ class Language:
             form = self._affixed(form, "plural", self._order("plural", cue.rank))
         if is_object:
             form = self._affixed(form, "case", self._order("case", cue.rank))
+        if phrase.definite:
+            match self._order("definite", cue.rank):
+                case "word":
+                    return [self.lexicon[_THE], form]
+                case "affix":
+                    form = self._affixed(form, "definite", "suffix")
         return [form]
 
     def _affixed(self, form: str, affix: str, side: str) -> str:
