@@ -37,7 +37,7 @@ REQUIRES = [
     "sentencepiece>=0.2",
     "gin-config>=0.5.0",
     "clu>=0.0.12",
-    # Typology. lang2vec imports pkg_resources, which setuptools 82 removed.
+    # Typology. lang2vec itself imports pkg_resources, which setuptools 82 removed.
     "lang2vec>=1.1.2",
     "setuptools<82",
     # Statistics, pictures, progress.
@@ -78,9 +78,8 @@ setup(
     install_requires=REQUIRES,
     extras_require={
         "tpu": ["jax[tpu]>=0.10.2,<0.11"],
-        "gpu": ["jax[cuda12]>=0.10.2,<0.11"],  # the CUDA that the most drivers can run
+        "gpu": ["jax[cuda12]>=0.10.2,<0.11"],  # runs with older drivers, too
         "gpu-cuda13": ["jax[cuda13]>=0.10.2,<0.11"],
-        "gcs": ["gcsfs>=2024.6"],
         "test": TEST,
         "peers": PEERS,
         "lint": LINT,
