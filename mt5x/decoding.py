@@ -47,21 +47,22 @@ def greedy_decode(
     variables = {"params": params}
     batch = encoder_input_tokens.shape[0]
     encoded = model.apply(variables, encoder_input_tokens, enable_dropout=False, method="encode")
-    cache = model.apply(
+    cache: Any = model.apply(
         variables, encoded, encoder_input_tokens, max_decode_length, method="start_decoding"
     )
 
     def unfinished(state: _State) -> Array:
-        return (state.cache.index < max_decode_length) & ~jnp.all(state.done)
+        return (state.cache.position < max_decode_length) & ~jnp.all(state.done)
 
     def step(state: _State) -> _State:
-        logits, cache = model.apply(variables, state.tokens, state.cache, method="decode_step")
+        result: Any = model.apply(variables, state.tokens, state.cache, method="decode_step")
+        logits, cache = result
         best = jnp.max(logits, axis=-1)
         log_prob = best - jax.nn.logsumexp(logits, axis=-1)
         tokens = jnp.where(state.done, 0, jnp.argmax(logits, axis=-1).astype(jnp.int32))
         return _State(
             tokens=tokens,
-            ids=lax.dynamic_update_index_in_dim(state.ids, tokens, state.cache.index, axis=0),
+            ids=lax.dynamic_update_index_in_dim(state.ids, tokens, state.cache.position, axis=0),
             scores=state.scores + jnp.where(state.done, 0.0, log_prob),
             done=state.done | (tokens == eos_id),
             cache=cache,

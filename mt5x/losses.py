@@ -191,7 +191,7 @@ def hidden_and_kernel(
     model: Transformer, params: Any, batch: Mapping[str, Array], dropout_rng: Array | None
 ) -> tuple[Array, Array]:
     """The two factors of a batch's logits, `[b, t, d]` and `[d, v]`; no key means no dropout."""
-    return model.apply(
+    factors: Any = model.apply(
         {"params": params},
         batch["encoder_input_tokens"],
         batch["decoder_input_tokens"],
@@ -202,6 +202,7 @@ def hidden_and_kernel(
         rngs=None if dropout_rng is None else {"dropout": dropout_rng},
         method="hidden_and_kernel",
     )
+    return factors
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))

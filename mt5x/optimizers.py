@@ -78,7 +78,8 @@ class Adafactor:
         step = opt_state["step"]
         age = jnp.asarray(step - self.step_offset, jnp.float32) + 1.0
         decay = 1.0 - age ** (-self.decay_rate)
-        leaves, structure = jax.tree.flatten(params)
+        leaves = jax.tree.leaves(params)
+        structure: Any = jax.tree.structure(params)
         grad_leaves = structure.flatten_up_to(grads)
         slot_leaves = structure.flatten_up_to(opt_state["param_states"])
         new = [
@@ -135,9 +136,7 @@ class Adafactor:
             row_scale = (new["v_row"] / jnp.mean(new["v_row"])) ** -0.5
             column_scale = new["v_col"] ** -0.5
             update = (
-                grad
-                * jnp.expand_dims(row_scale, columns)
-                * jnp.expand_dims(column_scale, rows)
+                grad * jnp.expand_dims(row_scale, columns) * jnp.expand_dims(column_scale, rows)
             )
         if self.clipping_threshold is not None:
             update = update / jnp.maximum(1.0, _rms(update) / self.clipping_threshold)
@@ -193,13 +192,18 @@ def learning_rate(
     known: dict[str, Callable[[Array], Array | float]] = {
         "constant": lambda s: base_learning_rate,
         "linear_warmup": lambda s: jnp.minimum(1.0, s / max(warmup, 1.0)),
-        "linear_decay": lambda s: base_learning_rate
-        * jnp.minimum(s / max(warmup, 1.0), 1.0 + decay_factor * (warmup - s)),
+        "linear_decay": lambda s: (
+            base_learning_rate
+            * jnp.minimum(s / max(warmup, 1.0), 1.0 + decay_factor * (warmup - s))
+        ),
         "rsqrt_decay": lambda s: jnp.maximum(s, max(warmup, 1.0)) ** -0.5,
-        "rsqrt_normalized_decay": lambda s: jnp.sqrt(max(warmup, 1.0) / jnp.maximum(s, max(warmup, 1.0))),
+        "rsqrt_normalized_decay": lambda s: jnp.sqrt(
+            max(warmup, 1.0) / jnp.maximum(s, max(warmup, 1.0))
+        ),
         "decay_every": lambda s: decay_factor ** (s // steps_per_decay),
-        "cosine_decay": lambda s: 0.5
-        * (1.0 + jnp.cos(np.pi * (jnp.maximum(0.0, (s - warmup) / steps_per_cycle) % 1.0))),
+        "cosine_decay": lambda s: (
+            0.5 * (1.0 + jnp.cos(np.pi * (jnp.maximum(0.0, (s - warmup) / steps_per_cycle) % 1.0)))
+        ),
     }
     for name in names:
         if name not in known:

@@ -34,9 +34,7 @@ def token_log_probs(model: Transformer, params: Any, batch: Mapping[str, Array])
 
 def score_batch(model: Transformer, params: Any, batch: Mapping[str, Array]) -> Array:
     """T5X's score of each row: its tokens' log-probabilities, weighted, summed; `[batch]`."""
-    return jnp.sum(
-        token_log_probs(model, params, batch) * losses.target_weights(batch), axis=-1
-    )
+    return jnp.sum(token_log_probs(model, params, batch) * losses.target_weights(batch), axis=-1)
 
 
 def score_labels(
@@ -60,7 +58,7 @@ def score_labels(
     batch = encoder_input_tokens.shape[0]
     label_ids = jnp.asarray(label_ids, jnp.int32)
     shifted = jnp.pad(label_ids[:, :-1], [(0, 0), (1, 0)])
-    segments = jnp.broadcast_to(jnp.arange(1, labels + 1, dtype=jnp.int32)[:, None], (labels, length))
+    segments = jnp.repeat(jnp.arange(1, labels + 1, dtype=jnp.int32), length)
 
     def for_all(ids: Array) -> Array:
         return jnp.broadcast_to(ids.reshape(1, -1), (batch, labels * length))

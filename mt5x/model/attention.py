@@ -10,7 +10,7 @@ from flax import linen as nn
 from jax import lax
 
 from mt5x.model.config import T5Config
-from mt5x.model.layers import Dense
+from mt5x.model.layers import Dense, parameter
 
 Array = jax.Array
 
@@ -81,9 +81,8 @@ class RelativePositionBias(nn.Module):
     def setup(self) -> None:
         """Declares the table, `[heads, relpos_buckets]`."""
         init = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
-        init = nn.with_logical_partitioning(init, ("heads", "relpos_buckets"))
-        shape = (self.config.num_heads, NUM_BUCKETS)
-        self.rel_embedding = self.param("rel_embedding", init, shape, jnp.float32)
+        shape, axes = (self.config.num_heads, NUM_BUCKETS), ("heads", "relpos_buckets")
+        self.rel_embedding = parameter(self, "rel_embedding", init, shape, axes)
 
     def __call__(self, query_length: int, key_length: int) -> Array:
         """The bias of all pairs of positions, `[1, heads, query_length, key_length]`."""
@@ -195,11 +194,11 @@ class Attention(nn.Module):
         mixed = jnp.einsum("bhqk,bhkd->bqhd", weights, value)
         return self.out(mixed.reshape(*x.shape[:2], -1))
 
-    def extend(self, x: Array, cache: KeyValue, index: Array) -> KeyValue:
-        """Writes the keys and values of one position, `x [batch, 1, emb_dim]`, at `index`."""
+    def extend(self, x: Array, cache: KeyValue, position: Array) -> KeyValue:
+        """Writes the keys and values of one position, `x [batch, 1, emb_dim]`."""
         new = self.keys_values(x)
-        zero = jnp.zeros_like(index)
-        at = (zero, zero, index, zero)
+        zero = jnp.zeros_like(position)
+        at = (zero, zero, position, zero)
         return KeyValue(
             lax.dynamic_update_slice(cache.key, new.key, at),
             lax.dynamic_update_slice(cache.value, new.value, at),

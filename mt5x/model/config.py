@@ -97,4 +97,6 @@ def _activation_dtype(dtype: Any) -> Any:
 
 def _require_integer(name: str, value: Any, at_least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
-        raise UserError(f"T5Config.{name} must be an integer of at least {at_least}, not {value!r}.")
+        raise UserError(
+            f"T5Config.{name} must be an integer of at least {at_least}, not {value!r}."
+        )

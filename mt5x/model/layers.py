@@ -4,6 +4,7 @@ Kernels are 2-D and float32; the axis names are T5X's (embed, joined_kv, mlp, vo
 relpos_buckets), which the sharding table maps to mesh axes.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -18,6 +19,14 @@ Array = jax.Array
 Initializer = jax.nn.initializers.Initializer
 
 _MLP_INIT = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
+
+
+def parameter(
+    module: nn.Module, name: str, init: Initializer, shape: tuple[int, ...], axes: tuple[str, ...]
+) -> Array:
+    """Declares a float32 parameter of `module` whose dimensions carry the logical names `axes`."""
+    found: Any = module.param(name, nn.with_logical_partitioning(init, axes), shape, jnp.float32)
+    return found
 
 
 def dropout_masks(
@@ -37,7 +46,7 @@ def dropout_masks(
     Returns:
         For each size a mask `[batch, size]` of 0 and 1 / (1 - rate) in the activation dtype.
     """
-    config = module.config
+    config: T5Config = module.config
     if not enable or config.dropout_rate == 0.0:
         return (None,) * len(sizes)
     # 16 bits give the rate to within 1e-5 at half the cost of 32.
@@ -60,9 +69,9 @@ class Embed(nn.Module):
 
     def setup(self) -> None:
         """Declares the table, `[vocab, embed]`."""
-        init = nn.with_logical_partitioning(nn.initializers.normal(stddev=1.0), ("vocab", "embed"))
+        init = nn.initializers.normal(stddev=1.0)
         shape = (self.config.vocab_size, self.config.emb_dim)
-        self.embedding = self.param("embedding", init, shape, jnp.float32)
+        self.embedding = parameter(self, "embedding", init, shape, ("vocab", "embed"))
 
     def __call__(self, ids: Array) -> Array:
         """Looks the ids up."""
@@ -82,8 +91,8 @@ class Dense(nn.Module):
     @nn.compact
     def __call__(self, inputs: Array) -> Array:
         """`[..., in] -> [..., features]`."""
-        init = nn.with_logical_partitioning(self.kernel_init, self.axes)
-        kernel = self.param("kernel", init, (inputs.shape[-1], self.features), jnp.float32)
+        shape = (inputs.shape[-1], self.features)
+        kernel = parameter(self, "kernel", self.kernel_init, shape, self.axes)
         return jnp.dot(inputs.astype(self.dtype), kernel.astype(self.dtype))
 
 
@@ -94,9 +103,8 @@ class Logits(nn.Module):
 
     def setup(self) -> None:
         """Declares the kernel, `[embed, vocab]`."""
-        init = nn.with_logical_partitioning(_MLP_INIT, ("embed", "vocab"))
         shape = (self.config.emb_dim, self.config.vocab_size)
-        self.kernel = self.param("kernel", init, shape, jnp.float32)
+        self.kernel = parameter(self, "kernel", _MLP_INIT, shape, ("embed", "vocab"))
 
     def __call__(self) -> Array:
         """The kernel itself, float32 `[emb_dim, vocab_size]`."""
@@ -112,8 +120,7 @@ class RMSNorm(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """`[..., d] -> [..., d]` in `dtype`."""
-        init = nn.with_logical_partitioning(nn.initializers.ones, ("embed",))
-        scale = self.param("scale", init, (x.shape[-1],), jnp.float32)
+        scale = parameter(self, "scale", nn.initializers.ones, (x.shape[-1],), ("embed",))
         x = x.astype(jnp.float32)
         mean_square = jnp.mean(lax.square(x), axis=-1, keepdims=True)
         normed = (x * lax.rsqrt(mean_square + self.epsilon)).astype(self.dtype)
@@ -129,12 +136,11 @@ class MlpBlock(nn.Module):
     def __call__(self, x: Array, mask: Array | None = None) -> Array:
         """`[batch, length, emb_dim]` to the same; `mask` drops hidden features (`[batch, mlp]`)."""
         config = self.config
-        hidden = None
+        activated = []
         for i, name in enumerate(config.mlp_activations):
             part = "wi" if len(config.mlp_activations) == 1 else f"wi_{i}"
             projected = Dense(config.mlp_dim, ("embed", "mlp"), config.dtype, name=part)(x)
-            activated = activation(name)(projected)
-            hidden = activated if hidden is None else hidden * activated
-        hidden = drop(hidden, mask)
+            activated.append(activation(name)(projected))
+        hidden = drop(math.prod(activated[1:], start=activated[0]), mask)
         hidden = nn.with_logical_constraint(hidden, ("batch", "length", "mlp"))
         return Dense(config.emb_dim, ("mlp", "embed"), config.dtype, name="wo")(hidden)

@@ -30,14 +30,14 @@ class DecodeCache(NamedTuple):
     """What a decode step needs of the past; made by `Transformer.start_decoding`.
 
     Attributes:
-        index: int32 scalar, the position the next step writes.
+        position: int32 scalar, the position the next step writes.
         cross: per layer, the encoder's keys and values, projected once.
-        past: per layer, the decoder's own keys and values so far, zero beyond `index`.
+        past: per layer, the decoder's own keys and values so far, zero beyond `position`.
         encoder_mask: bool `[batch, 1, 1, source]`, True at real source tokens.
         bias: `[1, heads, max_length, max_length]`, the decoder's relative-position bias.
     """
 
-    index: Array
+    position: Array
     cross: tuple[KeyValue, ...]
     past: tuple[KeyValue, ...]
     encoder_mask: Array
@@ -91,23 +91,23 @@ class DecoderLayer(nn.Module):
     ) -> Array:
         """`[batch, target, emb_dim]` to the same, given `encoded [batch, source, emb_dim]`."""
         config, emb_dim = self.config, self.config.emb_dim
-        sizes = (config.num_heads * x.shape[1], emb_dim)
-        sizes += (config.num_heads * encoded.shape[1], emb_dim, config.mlp_dim, emb_dim)
+        own, cross = config.num_heads * x.shape[1], config.num_heads * encoded.shape[1]
+        sizes = (own, emb_dim, cross, emb_dim, config.mlp_dim, emb_dim)
         weights, attended, *rest = dropout_masks(self, len(x), sizes, enable_dropout)
         y = self.pre_self_attention_layer_norm(x)
         x = x + drop(self.self_attention(y, y, mask, bias, weights), attended)
-        cross = self.encoder_decoder_attention.keys_values(encoded)
-        return self._after_self_attention(x, cross, cross_mask, rest)
+        source = self.encoder_decoder_attention.keys_values(encoded)
+        return self._after_self_attention(x, source, cross_mask, rest)
 
     def step(
         self, x: Array, cross: KeyValue, past: KeyValue, cache: DecodeCache
     ) -> tuple[Array, KeyValue]:
         """One position, `x [batch, 1, emb_dim]`, against the caches; returns the new past."""
         y = self.pre_self_attention_layer_norm(x)
-        past = self.self_attention.extend(y, past, cache.index)
+        past = self.self_attention.extend(y, past, cache.position)
         length = past.key.shape[2]
-        mask = (jnp.arange(length) <= cache.index)[None, None, None, :]
-        bias = lax.dynamic_slice_in_dim(cache.bias, cache.index, 1, axis=2)
+        mask = (jnp.arange(length) <= cache.position)[None, None, None, :]
+        bias = lax.dynamic_slice_in_dim(cache.bias, cache.position, 1, axis=2)
         x = x + self.self_attention.attend(y, past, mask, bias)
         none = (None, None, None, None)
         return self._after_self_attention(x, cross, cache.encoder_mask, none), past
@@ -172,7 +172,7 @@ class Decoder(nn.Module):
         config = self.config
         shape = (encoded.shape[0], config.num_heads, max_length, config.head_dim)
         return DecodeCache(
-            index=jnp.zeros((), jnp.int32),
+            position=jnp.zeros((), jnp.int32),
             cross=tuple(e.encoder_decoder_attention.keys_values(encoded) for e in self.layers),
             past=tuple(
                 KeyValue(jnp.zeros(shape, config.dtype), jnp.zeros(shape, config.dtype))
@@ -188,7 +188,7 @@ class Decoder(nn.Module):
         for layer, cross, old in zip(self.layers, cache.cross, cache.past, strict=True):
             x, new = layer.step(x, cross, old, cache)
             past.append(new)
-        return self.decoder_norm(x), cache._replace(index=cache.index + 1, past=tuple(past))
+        return self.decoder_norm(x), cache._replace(position=cache.position + 1, past=tuple(past))
 
 
 class Transformer(nn.Module):
