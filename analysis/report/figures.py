@@ -178,7 +178,9 @@ def lm_bars(
             axes.errorbar(means, rows, xerr=spreads, fmt="none", ecolor=INK, elinewidth=1)
         top = max(m + s for m, s in zip(means, spreads, strict=True))
         for row, mean, spread in zip(rows, means, spreads, strict=True):
-            axes.text(mean + spread + 0.015 * top, row, decimal(mean, digits), va="center", color=INK)
+            axes.text(
+                mean + spread + 0.015 * top, row, decimal(mean, digits), va="center", color=INK
+            )
         axes.set_yticks(rows, [name(language) for language in spoken])
         axes.tick_params(axis="y", labelcolor=INK)
         axes.invert_yaxis()
@@ -201,7 +203,9 @@ def forest(findings: Findings, folder: Path) -> Drawing | None:
     if not features:
         return None
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(1.9 + 2.1 * len(tasks), 0.9 + 0.24 * len(features)), layout="constrained")
+        figure = Figure(
+            figsize=(1.9 + 2.1 * len(tasks), 0.9 + 0.24 * len(features)), layout="constrained"
+        )
         FigureCanvasAgg(figure)
         for number, task in enumerate(tasks):
             axes = figure.add_subplot(1, len(tasks), number + 1)
@@ -217,12 +221,17 @@ def forest(findings: Findings, folder: Path) -> Drawing | None:
             axes.set_xlim(-1.05, 1.05)
             axes.set_xticks([-1, -0.5, 0, 0.5, 1], ["−1", "−0.5", "0", "0.5", "1"])
             axes.set_ylim(len(features) - 0.5, -0.5)
-            axes.set_yticks(range(len(features)), [f.label for f in features] if number == 0 else [""] * len(features))
+            axes.set_yticks(
+                range(len(features)),
+                [f.label for f in features] if number == 0 else [""] * len(features),
+            )
             axes.tick_params(axis="y", labelcolor=INK)
             axes.grid(axis="x", color=RULE, linewidth=0.6)
             axes.spines[:].set_visible(False)
             axes.set_title(TASK_NAMES.get(task, task))
-        alt = "Pearson's r of every feature with zero-shot transfer, 95% intervals; filled: p < 0.05."
+        alt = (
+            "Pearson's r of every feature with zero-shot transfer, 95% intervals; filled: p < 0.05."
+        )
         return save(figure, "correlations", alt, folder)
 
 

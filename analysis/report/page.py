@@ -97,9 +97,7 @@ def _heat(findings: Findings, table: Transfer, low: float, high: float) -> dict[
                     "tip": f"{name(source)} → {name(target)}: {plain(value, 1)}{spread_text}",
                 }
             )
-        rows.append(
-            {"code": source, "name": name(source), "cells": cells, "mean": plain(mean, 0)}
-        )
+        rows.append({"code": source, "name": name(source), "cells": cells, "mean": plain(mean, 0)})
     return {
         "targets": [(target, name(target)) for target in targets],
         "rows": rows,

@@ -30,12 +30,21 @@ def lead(findings: Findings) -> list[str]:
 
 def about_task(findings: Findings, table: Transfer) -> list[str]:
     """Returns what the scores of one task say."""
-    return [*_levels(table), *_between(table), *_extremes(findings, table), *_planted(findings, table)]
+    return [
+        *_levels(table),
+        *_between(table),
+        *_extremes(findings, table),
+        *_planted(findings, table),
+    ]
 
 
 def about_predictors(findings: Findings) -> list[str]:
     """Returns what the correlations say over all tasks, and what they do not."""
-    tests = [c for (_, _, form), c in findings.correlations.items() if form == "score" and c.r is not None]
+    tests = [
+        c
+        for (_, _, form), c in findings.correlations.items()
+        if form == "score" and c.r is not None
+    ]
     if not tests:
         return ["No correlation could be computed; the tables below say why."]
     low = sum(c.p is not None and c.p < SIGNIFICANT for c in tests)
@@ -199,9 +208,12 @@ def _extremes(findings: Findings, table: Transfer) -> Iterable[str]:
     gets = {t: v for t in table.targets if (v := table.zero_shot_to(t)) is not None}
     if len(gives) > 1:
         best = max(gives, key=lambda s: gives[s])
-        yield f"The source that helps others most is {name(best)} (mean {decimal(gives[best])})"  \
-              + (f"; the hardest target is {name(min(gets, key=lambda t: gets[t]))} " \
-                 f"({decimal(min(gets.values()))})." if len(gets) > 1 else ".")
+        yield f"The source that helps others most is {name(best)} (mean {decimal(gives[best])})" + (
+            f"; the hardest target is {name(min(gets, key=lambda t: gets[t]))} "
+            f"({decimal(min(gets.values()))})."
+            if len(gets) > 1
+            else "."
+        )
 
 
 def _planted(findings: Findings, table: Transfer) -> Iterable[str]:

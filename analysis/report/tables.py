@@ -94,8 +94,13 @@ def sources(findings: Findings) -> Table:
             own = table.in_language(source)
             rows.append(
                 [
-                    table.task, table.metric, source, own, table.zero_shot_from(source),
-                    sum(cells) / len(cells), len(cells),
+                    table.task,
+                    table.metric,
+                    source,
+                    own,
+                    table.zero_shot_from(source),
+                    sum(cells) / len(cells),
+                    len(cells),
                 ]  # fmt: skip
             )
     columns = (
@@ -113,10 +118,16 @@ def transfer(findings: Findings) -> Table:
         for source, target, _ in table.score.pairs():
             rows.append(
                 [
-                    table.task, table.metric, table.split, table.selection, source, target,
+                    table.task,
+                    table.metric,
+                    table.split,
+                    table.selection,
+                    source,
+                    target,
                     table.seed_counts[source, target],
                     *(values.get(source, target) for values in forms.values()),
-                    table.spread.get(source, target), table.num_examples.get(target),
+                    table.spread.get(source, target),
+                    table.num_examples.get(target),
                 ]  # fmt: skip
             )
     columns = (
@@ -165,8 +176,19 @@ def correlations(findings: Findings) -> Table:
     for (task, key, form), c in findings.correlations.items():
         rows.append(
             [
-                task, key, form, c.pairs, c.languages, c.r, c.low, c.high, c.p, c.p_naive,
-                c.relabellings or None, c.exhaustive if c.r is not None else None, c.reason,
+                task,
+                key,
+                form,
+                c.pairs,
+                c.languages,
+                c.r,
+                c.low,
+                c.high,
+                c.p,
+                c.p_naive,
+                c.relabellings or None,
+                c.exhaustive if c.r is not None else None,
+                c.reason,
             ]  # fmt: skip
         )
     columns = (

@@ -45,9 +45,18 @@ def rows(seeds: int = 3) -> list[ResultRow]:
     def add(stage, seed, task, source, target, split, metric, value, n=500, step=2000):
         result.append(
             ResultRow(
-                study=STUDY, stage=stage, seed=seed, task=task, source=source, target=target,
-                split=split, metric=metric, value=round(float(value), 4), num_examples=n,
-                step=step, provenance={"commit": "0000000", "made_up": True},
+                study=STUDY,
+                stage=stage,
+                seed=seed,
+                task=task,
+                source=source,
+                target=target,
+                split=split,
+                metric=metric,
+                value=round(float(value), 4),
+                num_examples=n,
+                step=step,
+                provenance={"commit": "0000000", "made_up": True},
             )  # fmt: skip
         )
 
