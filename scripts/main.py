@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from mt5x import __version__
 from mt5x.errors import UserError, nearest
 from scripts.gin_arguments import split_bindings
+from scripts.quiet_import import import_quietly
 
 COMMANDS = {
     "train": "scripts.train",
@@ -63,8 +64,9 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code."""
-    # TensorFlow reads this when it is loaded; its start-up notes are not the user's business.
+    # TensorFlow's notes on what it found at start-up are not the user's business.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_quietly("tensorflow")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_overview())

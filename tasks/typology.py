@@ -7,7 +7,7 @@ imported: it needs `pkg_resources`, which newer setuptools no longer have.
 
 import dataclasses
 import functools
-import importlib.util
+import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,10 +79,14 @@ def load(feature_set: str) -> FeatureTable:
     if feature_set not in FEATURE_SETS:
         raise DataError(f"no feature set '{feature_set}'; known are {', '.join(FEATURE_SETS)}")
     file_name, source, prefix = FEATURE_SETS[feature_set]
-    spec = importlib.util.find_spec("lang2vec")
-    if spec is None or not spec.submodule_search_locations:
-        raise DataError("the typology needs lang2vec's data: pip install lang2vec==1.1.2")
-    path = Path(spec.submodule_search_locations[0], "data", file_name)
+    try:
+        # Not the import system: lang2vec installs a script of its own name beside `mt5x`.
+        installed = importlib.metadata.distribution("lang2vec")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise DataError(
+            "the typology needs lang2vec's data: pip install lang2vec==1.1.2"
+        ) from error
+    path = Path(str(installed.locate_file(f"lang2vec/data/{file_name}")))
     # Opened lazily member by member; the arrays are of plain types, so nothing is unpickled.
     with np.load(path, allow_pickle=False) as file:
         layer = [str(name) for name in file["sources"]].index(source)
