@@ -37,6 +37,7 @@ REQUIRES = [
     "sentencepiece>=0.2",
     "gin-config>=0.5.0",
     "clu>=0.0.12",
+    "tensorboard>=2.19",  # imported by clu's writers, which do not declare it
     # Typology. lang2vec itself imports pkg_resources, which setuptools 82 removed.
     "lang2vec>=1.1.2",
     "setuptools<82",

@@ -4,6 +4,7 @@ The flags and macros are T5X's. What is added is that mistakes are found before 
 are told in one sentence: a macro nobody reads, a hole nobody filled, a name that does not exist.
 """
 
+import ast
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -102,11 +103,13 @@ def _with_quoted_value(binding: str) -> str:
     if not equals:
         raise UserError(f"--gin.{binding} has no value; write --gin.{name}=VALUE")
     name, value = name.strip(), value.strip()
-    try:
-        gin.parse_value(value)
-    except (SyntaxError, ValueError):
-        # Bare words and paths, as T5X's users write them between two sorts of quotes.
-        value = repr(value)
+    # References and containers of them are gin's own; other literals are Python's.
+    if not value.startswith(("@", "%", "[", "(", "{")):
+        try:
+            ast.literal_eval(value)
+        except (SyntaxError, ValueError):
+            # Bare words and paths, which T5X's users must put between two sorts of quotes.
+            value = repr(value)
     return f"{name} = {value}"
 
 

@@ -26,7 +26,13 @@ LabelsOf = Callable[[str], Sequence[str] | None]
 _INPUT_LENGTH_STEP = 32
 _TARGET_LENGTH_STEP = 8
 
-_examples_read: dict[Any, EvaluationExamples] = {}
+# {(task, split, lengths, limit): (vocabulary, examples)}
+_examples_read: dict[Any, tuple[Any, EvaluationExamples]] = {}
+
+
+def forget_examples() -> None:
+    """Drops the examples read so far, for when the data directory changes."""
+    _examples_read.clear()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,13 +111,14 @@ class Evaluator:
             dataset.split,
             None if lengths is None else tuple(sorted(lengths.items())),
             self.num_examples,
-            id(task.output_features["inputs"].vocabulary),
         )
-        if key not in _examples_read:
-            _examples_read[key] = input_pipeline.evaluation_examples(
+        vocabulary = task.output_features["inputs"].vocabulary
+        if key not in _examples_read or _examples_read[key][0] is not vocabulary:
+            examples = input_pipeline.evaluation_examples(
                 task, dataset.split, lengths, dataset.use_cached, self.num_examples
             )
-        return _examples_read[key]
+            _examples_read[key] = (vocabulary, examples)
+        return _examples_read[key][1]
 
     def _predictions(
         self,

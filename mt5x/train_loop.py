@@ -1,5 +1,6 @@
 """Training, as ordered phases: open, restore, train, evaluate, save."""
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -102,45 +103,43 @@ def train(
     input_pipeline.check_vocabulary(name, model.module.config.vocab_size)
     initial = None if checkpoint_cfg.initial_path is None else native.find(checkpoint_cfg.initial_path)
     run_record.open_run(run, model, mesh)
-    checkpoints = native.CheckpointDirectory(run, checkpoint_cfg.keep)
-    try:
+    with contextlib.ExitStack() as closing:
+        checkpoints = native.CheckpointDirectory(run, checkpoint_cfg.keep)
+        closing.callback(checkpoints.close)
         state, start = _restore_or_initialise(
             model, mesh, run, checkpoints, initial, checkpoint_cfg.restore_optimizer, random_seed
         )
         step = int(state.step)
         last = _last_step(total_steps, relative_steps, start)
         log = MetricsLog(run, step, tensorboard)
+        closing.callback(log.close)
+        progress = Progress(title, last - start, step - start)
+        closing.callback(progress.close)
+        curve = _Curve(log, progress, log_period)
         evaluate = _Evaluation(
             model, mesh, evaluator or Evaluator(), infer_eval_dataset_cfg, train_eval_dataset_cfg,
             eval_steps, run / "inference_eval", log,
         )  # fmt: skip
-        progress = Progress(title, last - start, step - start)
         train_step = steps.train_step(model, mesh)
-        # One step behind the device: reading a metric must not make the device wait.
-        curve = _Curve(log, progress, log_period)
         dropout_key = jax.random.key(random_seed)
         batches = input_pipeline.training_batches(train_dataset_cfg, random_seed, step - start)
-        with StopRequest() as stop:
-            while step < last:
-                batch = steps.place(next(batches), mesh)
-                rate = jnp.float32(learning_rate_fn(step))
-                state, metrics = train_step(state, batch, dropout_key, rate)
-                step += 1
-                curve.add(step, metrics, float(rate))
-                if step == last or (checkpoint_cfg.period and step % checkpoint_cfg.period == 0):
-                    checkpoints.save(state, step)
-                if stop.requested:
-                    checkpoints.save(state, step)
-                    raise Interrupted
-                if eval_period and (step % eval_period == 0 or step == last):
-                    curve.flush()
-                    evaluate(state, step)
+        stop = closing.enter_context(StopRequest())
+        while step < last:
+            rate = jnp.float32(learning_rate_fn(step))
+            batch = steps.place(next(batches), mesh)
+            state, metrics = train_step(state, batch, dropout_key, rate)
+            step += 1
+            curve.add(step, metrics, float(rate))
+            period = checkpoint_cfg.period
+            if step == last or stop.requested or (period and step % period == 0):
+                checkpoints.save(state, step)
+            if stop.requested and step < last:
+                raise Interrupted
+            if eval_period and (step % eval_period == 0 or step == last):
+                curve.flush()
+                evaluate(state, step)
         curve.flush()
-        progress.close()
-        log.close()
-    finally:
-        checkpoints.close()
-    return TrainResult(native.find(run / f"checkpoint_{step}"), step)
+    return TrainResult(run / f"checkpoint_{step}", step)
 
 
 def _restore_or_initialise(
@@ -184,7 +183,10 @@ def _last_step(total_steps: int | None, relative_steps: int | None, start: int) 
 
 
 class _Curve:
-    """Sums the metrics of the steps and logs their means, one step behind the device."""
+    """Sums the metrics of the steps and logs their means.
+
+    It reads a step's metrics when the next step is under way, so that the device never waits.
+    """
 
     def __init__(self, log: MetricsLog, progress: Progress, period: int):
         self._log, self._progress, self._period = log, progress, period

@@ -2,6 +2,7 @@
 
 import argparse
 
+from scripts import gin_job
 from scripts.gin_arguments import add_gin_arguments
 
 SUMMARY = "score a checkpoint in every language of a mixture"
@@ -18,9 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    gin_job.load(args)
     from mt5x import config, inference
 
-    config.load(args.gin_file, args.gin_bindings, args.gin_search_paths)
     scores = config.call(inference.evaluate)
     metrics = list(dict.fromkeys(name for one in scores for name in one.metrics))
     width = max(len(one.task) for one in scores)

@@ -38,6 +38,11 @@ def add_gin_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="one setting, such as TRAIN_STEPS=1000; overrides the files; also --gin.NAME=VALUE",
     )
+    group.add_argument(
+        "--tfds_data_dir",
+        metavar="DIR",
+        help="where the TFDS data sets are; by default TFDS_DATA_DIR, or runs/sample_world",
+    )
 
 
 def split_bindings(argv: Sequence[str], error: Callable[[str], None]) -> list[str]:

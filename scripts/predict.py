@@ -2,6 +2,7 @@
 
 import argparse
 
+from scripts import gin_job
 from scripts.gin_arguments import add_gin_arguments
 
 SUMMARY = "decode the texts of a file with a checkpoint"
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    gin_job.load(args)
     from mt5x import config, inference
 
-    config.load(args.gin_file, args.gin_bindings, args.gin_search_paths)
     config.call(inference.predict, input_file=args.input, output_file=args.output)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from scripts import gin_job
 from scripts.gin_arguments import add_gin_arguments
 
 SUMMARY = "pretrain or fine-tune a model, or resume a run"
@@ -21,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    gin_job.load(args)
     from mt5x import config, train_loop
 
-    config.load(args.gin_file, args.gin_bindings, args.gin_search_paths)
     result = config.call(train_loop.train)
     print(f"trained to step {result.step}: {result.checkpoint}")

@@ -67,6 +67,12 @@ def chosen() -> seqio.Vocabulary:
     return _sentencepiece(MT5_MODEL if _spec == "mt5" else os.fspath(_spec), 0)
 
 
+def of_process(spec: Spec) -> seqio.Vocabulary:
+    """Chooses the vocabulary and returns it, so that a config names it once for model and tasks."""
+    choose(spec)
+    return chosen()
+
+
 def _sentencepiece(path: str, extra_ids: int) -> seqio.Vocabulary:
     key = (path, extra_ids)
     if key in _loaded:

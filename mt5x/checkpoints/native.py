@@ -7,6 +7,7 @@ is whole, so one that was cut off is never taken for good.
 import contextlib
 import errno
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,12 +142,14 @@ def _explain_full_disk(model_dir: Path, last_good: int | None) -> Iterator[None]
         yield
     except Exception as error:
         # TensorStore reports a full disk inside its own ValueError or RuntimeError.
+        for leftover in model_dir.glob(f"{_PREFIX}_*.orbax-checkpoint-tmp*"):
+            shutil.rmtree(leftover, ignore_errors=True)
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or re.search(
             r"No space left|RESOURCE_EXHAUSTED|Disk quota", str(error)
         )
         if not full:
             raise
-        kept = f"{_PREFIX}_{last_good} is the last good one" if last_good else "none was saved yet"
+        kept = "none was saved yet" if last_good is None else f"{_PREFIX}_{last_good} is whole"
         raise UserError(
             f"the disk of {model_dir} is full, so the checkpoint was not saved ({kept}); "
             "free some space and run the same command again to resume"

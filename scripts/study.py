@@ -1,0 +1,61 @@
+"""`mt5x study`: runs a declared study, finished stages aside, and writes its report."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from scripts import gin_job
+from scripts.gin_arguments import add_gin_arguments
+
+SUMMARY = "run a whole study: its stages, result table and report"
+EXAMPLES = """\
+  mt5x study run t5x_configs/studies/quickstart.gin
+  mt5x study run t5x_configs/studies/quickstart.gin --gin.Study.data_dir=runs/other_world \\
+    --gin.Study.output_dir=runs/other
+  mt5x study plan t5x_configs/studies/quickstart.gin
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", choices=("run", "plan"), help="run the study, or list its stages"
+    )
+    parser.add_argument("file", metavar="FILE", help="the study's gin file")
+    add_gin_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    gin_job.quiet_logs()
+    from mt5x import config
+    from mt5x.studies import plan
+
+    config.load([args.file, *args.gin_file], args.gin_bindings, args.gin_search_paths)
+    study = config.call(plan.Study)
+    if args.action == "plan":
+        for stage in plan.expand(study):
+            print(f"{stage.name:<36}  after {', '.join(stage.parents) or 'nothing'}")
+        return
+    results, report = run_study(study)
+    print(f"results  {results}\nreport   {report}")
+
+
+def run_study(study: Any) -> tuple[Path, Path]:
+    """Runs a study to its result table and its report; returns both paths."""
+    from analysis import lm_job
+    from analysis.report import build_report
+    from mt5x import evaluation
+    from mt5x.studies import jobs, runner
+    from tasks import data_dir
+
+    data_dir.use(study.data_dir)
+    evaluation.forget_examples()
+    kinds = {
+        "train": jobs.train,
+        "evaluate": jobs.evaluate,
+        "majority_baseline": jobs.majority_baseline,
+        "lm_statistics": lm_job.as_stage,
+    }
+    results = runner.run(study, kinds)
+    report = Path(study.output_dir) / "report"
+    build_report(results, report, data_dir=study.data_dir, title=study.question)
+    return results, report / "index.html"
