@@ -33,9 +33,9 @@ def kinship_order(languages: Sequence[str], *similarities: PairMatrix) -> tuple[
     (Bar-Joseph et al. 2001). Languages without any known similarity follow at the end, by name.
     """
     n = len(languages)
-    stack = np.stack([s.reordered(languages).values for s in similarities]) if similarities else []
-    if n < 3 or not len(stack):
+    if n < 3 or not similarities:
         return tuple(sorted(languages))
+    stack = np.stack([s.reordered(languages).values for s in similarities])
     known = ~np.isnan(stack)
     means = np.where(known, stack, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     any_known = known.any(axis=0) & ~np.eye(n, dtype=bool)

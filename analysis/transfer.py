@@ -7,7 +7,7 @@ difference to it, and with the average of each source and each target taken out.
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -24,8 +24,8 @@ FORMS = {
     "score": "the score itself, in points",
     "ratio": "the score divided by the target's in-language score",
     "difference": "the score minus the target's in-language score, in points",
-    "adjusted": "the score minus what its source and its target explain on their own (the "
-    "residual of an additive model over the zero-shot pairs), in points",
+    "adjusted": "what is left of the score, and of the feature, when the effect of each source "
+    "and each target is taken out (residuals of an additive model over the zero-shot pairs)",
 }
 
 
@@ -93,7 +93,7 @@ class Transfer:
         if name == "score":
             return self.score
         if name == "adjusted":
-            return PairMatrix(self.languages, _additive_residuals(self.score))
+            return adjusted(self.score)
         own = np.diag(self.score.values)[None, :]
         if name == "difference":
             return PairMatrix(self.languages, self.score.values - own)
@@ -191,14 +191,14 @@ def _split(row: ResultRow) -> str:
     return row.split.split("-")[0]
 
 
-def _preferred(rows: list[ResultRow], key, favourite: str) -> str:  # type: ignore[no-untyped-def]
+def _preferred(rows: list[ResultRow], key: Callable[[ResultRow], str], favourite: str) -> str:
     """Returns the value of `key` that covers most pairs, `favourite` among equals."""
     covered = Counter(name for name, _, _ in {(key(r), r.source, r.target) for r in rows})
     return max(sorted(covered), key=lambda name: (covered[name], name == favourite))
 
 
-def _additive_residuals(score: PairMatrix) -> np.ndarray:
-    """Returns [n, n]: zero-shot scores less the best fit of source effect plus target effect."""
+def adjusted(score: PairMatrix) -> PairMatrix:
+    """Returns pairs less the best fit of a source's effect plus a target's; no diagonal."""
     n = len(score.languages)
     known = score.off_diagonal()
     sources, targets = np.nonzero(known)
@@ -211,4 +211,4 @@ def _additive_residuals(score: PairMatrix) -> np.ndarray:
         # The minimum-norm solution: the two sets of effects share a constant.
         effects = np.linalg.lstsq(design, scores, rcond=None)[0]
         residuals[known] = scores - design @ effects
-    return residuals
+    return PairMatrix(score.languages, residuals)

@@ -7,7 +7,7 @@ its text stays text, in the page's font.
 import dataclasses
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,22 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from analysis.language_features import PairFeature
 from analysis.languages import name
 from analysis.report import palette
 from analysis.report.findings import LEXICAL, SIGNIFICANT, SYNTACTIC, Findings
+from analysis.report.labels import place_labels
 from analysis.report.palette import ACCENT, HEAT, INK, MUTED, PAPER, RULE, SECOND
-from analysis.report.words import METRIC_NAMES, TASK_NAMES, decimal, p_value
+from analysis.report.words import METRIC_NAMES, TASK_NAMES, decimal, equal, p_value
 from analysis.transfer import Transfer
 
 PANELS = 4
 """Scatter plots per task."""
 
-_LABELS = 9
-_STYLE = {
+_STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 8,
     "svg.fonttype": "none",
@@ -92,11 +94,19 @@ def heat_map(findings: Findings, table: Transfer, folder: Path) -> Drawing:
         for i, j in np.argwhere(~np.isnan(values)):
             inverted = palette.step(values[i, j], low, high) >= palette.FIRST_INVERTED
             own = sources[i] == targets[j]
-            axes.text(j, i, decimal(values[i, j], 0), ha="center", va="center",
-                      color=PAPER if inverted else INK, weight="bold" if own else "normal")  # fmt: skip
+            axes.text(
+                j,
+                i,
+                decimal(values[i, j], 0),
+                ha="center",
+                va="center",
+                color=PAPER if inverted else INK,
+                weight="bold" if own else "normal",
+            )
             if own:
-                axes.add_patch(mpl.patches.Rectangle(
-                    (j - 0.46, i - 0.46), 0.92, 0.92, fill=False, edgecolor=INK, linewidth=1.4))  # fmt: skip
+                corner = (j - 0.46, i - 0.46)
+                frame = Rectangle(corner, 0.92, 0.92, fill=False, edgecolor=INK, linewidth=1.4)
+                axes.add_patch(frame)
         axes.set_xticks(range(len(targets)), targets)
         axes.set_yticks(range(len(sources)), [name(s) for s in sources])
         axes.tick_params(length=0, labelcolor=INK)
@@ -110,7 +120,7 @@ def heat_map(findings: Findings, table: Transfer, folder: Path) -> Drawing:
 
 
 def panels(findings: Findings, table: Transfer) -> list[PairFeature]:
-    """Returns the features to draw against transfer: syntax, shared words, LM, then the strongest."""
+    """Returns the features to draw: syntax, shared words, LM(target), then the strongest."""
     wanted: list[PairFeature] = []
     for keys in (SYNTACTIC[:1], SYNTACTIC[1:], LEXICAL, ("lm_target",)):
         feature = findings.first_known(keys)
@@ -130,9 +140,9 @@ def panels(findings: Findings, table: Transfer) -> list[PairFeature]:
 def scatter(findings: Findings, table: Transfer, feature: PairFeature, folder: Path) -> Drawing:
     """Draws one feature against the score, a dot per ordered pair, with the regression line."""
     cells = [
-        (s, t, x, y)
-        for s, t, y in table.score.pairs()
-        if s != t and (x := feature.values.get(s, t)) is not None
+        (s, t, value, score)
+        for s, t, score in table.score.pairs()
+        if s != t and (value := feature.values.get(s, t)) is not None
     ]
     x, y = np.array([c[2] for c in cells]), np.array([c[3] for c in cells])
     c = findings.correlation(table.task, feature.key)
@@ -140,23 +150,33 @@ def scatter(findings: Findings, table: Transfer, feature: PairFeature, folder: P
     assert c.p is not None
     metric = METRIC_NAMES.get(table.metric, table.metric)
     with mpl.rc_context(_STYLE):
-        figure, axes = _figure(3.1, 2.7)
+        figure, axes = _figure(2.7, 2.4)
         axes.grid(axis="y", color=RULE, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.scatter(x, y, s=13, color=ACCENT, alpha=0.75, linewidths=0)
         ends = np.array([x.min(), x.max()])
         axes.plot(ends, np.polyval(np.polyfit(x, y, 1), ends), color=SECOND, linewidth=1.6)
         axes.margins(0.09, 0.12)
-        for i in _outermost(x, y, _LABELS):
-            axes.annotate(f"{cells[i][0]}→{cells[i][1]}", (x[i], y[i]), xytext=(3, 3),
-                          textcoords="offset points", fontsize=6.5, color=MUTED)  # fmt: skip
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        for label in place_labels(axes, x, y, [f"{s}→{t}" for s, t, _, _ in cells]):
+            axes.annotate(
+                label.text,
+                (label.x, label.y),
+                xytext=label.offset,
+                textcoords="offset points",
+                ha=label.align,
+                va="center",
+                fontsize=6.5,
+                color=MUTED,
+            )
         axes.set_xlabel(feature.label)
         axes.set_ylabel(f"zero-shot {metric}")
-        axes.set_title(f"r = {decimal(c.r, 2)}   {p_value(c.p)}", color=INK)
+        axes.set_title(f"{equal('r', decimal(c.r, 2))}, {p_value(c.p)}", pad=9)
         task = TASK_NAMES.get(table.task, table.task)
         alt = (
             f"Scatter plot, {task}: {feature.label} against zero-shot {metric} over {c.pairs} "
-            f"ordered pairs; r = {decimal(c.r, 2)}, {p_value(c.p)}."
+            f"ordered pairs; {equal('r', decimal(c.r, 2))}, {p_value(c.p)}."
         )
         return save(figure, f"scatter_{table.task}_{feature.key}", alt, folder)
 
@@ -170,7 +190,7 @@ def lm_bars(
     means = [numbers[language].mean for language in spoken]
     digits = 2 if metric == "lm_nll" else 1
     with mpl.rc_context(_STYLE):
-        figure, axes = _figure(3.4, 0.75 + 0.24 * len(spoken))
+        figure, axes = _figure(3.0, 0.75 + 0.24 * len(spoken))
         rows = np.arange(len(spoken))
         spreads = [numbers[language].spread or 0.0 for language in spoken]
         axes.barh(rows, means, height=0.66, color=ACCENT)
@@ -188,7 +208,7 @@ def lm_bars(
         axes.spines["bottom"].set_visible(False)
         axes.set_xticks([])
         axes.set_title(label)
-        shown = ", ".join(f"{name(l)} {decimal(numbers[l].mean, digits)}" for l in spoken)
+        shown = ", ".join(f"{name(x)} {decimal(numbers[x].mean, digits)}" for x in spoken)
         return save(figure, metric, f"Bar chart of {label}: {shown}.", folder)
 
 
@@ -243,20 +263,6 @@ def _figure(width: float, height: float) -> tuple[Figure, Any]:
 
 def _or_nan(value: float | None) -> float:
     return np.nan if value is None else value
-
-
-def _outermost(x: np.ndarray, y: np.ndarray, most: int) -> Iterator[int]:
-    """Yields the points farthest from the middle that keep clear of those yielded before."""
-    u = (x - x.mean()) / (np.ptp(x) or 1)
-    v = (y - y.mean()) / (np.ptp(y) or 1)
-    taken: list[int] = []
-    for i in np.argsort(-(u**2 + v**2), kind="stable"):
-        # A label is about a sixth of the plot wide and a fifteenth high.
-        if all(abs(u[i] - u[j]) > 0.19 or abs(v[i] - v[j]) > 0.07 for j in taken):
-            taken.append(int(i))
-            yield int(i)
-        if len(taken) == most:
-            return
 
 
 _VARIABLES = {

@@ -4,12 +4,15 @@ import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from analysis import correlation, language_features
 from analysis.correlation import Correlation, correlate
 from analysis.language_features import PairFeature
 from analysis.languages import kinship_order
 from analysis.lm_results import LmNumber, lm_numbers
-from analysis.transfer import FORMS, Transfer, main_transfers, transfers
+from analysis.pairs import PairMatrix
+from analysis.transfer import FORMS, Transfer, adjusted, main_transfers, transfers
 from mt5x.errors import UserError
 from mt5x.studies.results import ResultRow
 
@@ -105,8 +108,8 @@ def find(
     similarities = [by_key["family"].values, by_key["syntax_imputed"].values]
     known = [feature for feature in features if feature.known()]
     correlations = {
-        (table.task, feature.key, form): correlate(
-            table.form(form), feature.values, permutations, resamples, seed
+        (table.task, feature.key, form): _correlation(
+            table, feature, form, permutations, resamples, seed
         )
         for table in main
         for feature in known
@@ -126,6 +129,22 @@ def find(
         resamples=resamples,
         data_dir=None if data_dir is None else os.fspath(data_dir),
     )
+
+
+def _correlation(
+    table: Transfer, feature: PairFeature, form: str, permutations: int, resamples: int, seed: int
+) -> Correlation:
+    """Correlates a feature with one form of transfer; 'adjusted' adjusts both sides."""
+    scores, values = table.form(form), feature.values.reordered(table.languages)
+    if form == "adjusted":
+        scored = np.where(table.score.off_diagonal(), values.values, np.nan)
+        values = adjusted(PairMatrix(table.languages, scored))
+        # What the fit leaves of a sum of source and target effects is rounding.
+        size = np.nanmax(np.abs(scored), initial=0.0)
+        values = PairMatrix(
+            values.languages, np.where(np.abs(values.values) < 1e-9 * size, 0.0, values.values)
+        )
+    return correlate(scores, values, permutations, resamples, seed)
 
 
 def _features(

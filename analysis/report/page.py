@@ -62,7 +62,8 @@ def _task(findings: Findings, table: Transfer, folder: Path) -> dict[str, Any]:
         "split": table.split,
         "seeds": len(table.seeds),
         "headline": sentences.headline(findings, table),
-        "sentences": sentences.about_task(findings, table),
+        "sentences": sentences.about_task(table),
+        "predictors": sentences.about_planted(findings, table),
         "heat": _heat(findings, table, low, high),
         "heat_file": heat.name,
         "low": decimal(low, 0),
@@ -117,7 +118,7 @@ def _correlations(findings: Findings, table: Transfer) -> list[dict[str, Any]]:
                 "p": p_number(c.p),
                 "pairs": c.pairs,
                 "at": f"{50 + 50 * c.r:.1f}",
-                "clear": c.p < SIGNIFICANT,
+                "significant": c.p < SIGNIFICANT,
                 "interval": None,
             }
             if c.low is not None and c.high is not None:

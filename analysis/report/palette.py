@@ -8,8 +8,8 @@ all common kinds of colour blindness tell apart.
 PAPER, INK, MUTED, RULE = "#fdfcfa", "#1d2126", "#626972", "#e2dfd8"
 ACCENT, SECOND = "#23618f", "#b8570f"
 HEAT = (
-    "#f1f4f6", "#dce7ee", "#c4d8e5", "#a9c7da", "#8bb3cd", "#6b9dbf", "#4c85ad", "#316c98",
-    "#1d527e", "#0f3a60",
+    "#f1f4f6", "#dfe9f0", "#c9dce8", "#b1cde0", "#8cb4d1", "#6497bb", "#3f769f", "#2c638d",
+    "#1b4d78", "#0e375c",
 )  # fmt: skip
 
 DARK = {
@@ -17,15 +17,15 @@ DARK = {
     "accent": "#84b6dc", "second": "#eb9c5c",
 }  # fmt: skip
 DARK_HEAT = (
-    "#1d242a", "#22303b", "#273d4d", "#2d4b61", "#355b77", "#406d8f", "#5483a7", "#709cbf",
-    "#95b9d6", "#c3dbee",
+    "#1d242a", "#212e38", "#253949", "#2a465a", "#31546d", "#3e6987", "#5f8dad", "#7ca7c6",
+    "#a5c5dd", "#cbe0f0",
 )  # fmt: skip
 
 LIGHT = {
     "paper": PAPER, "ink": INK, "muted": MUTED, "rule": RULE, "accent": ACCENT, "second": SECOND,
 }  # fmt: skip
 
-FIRST_INVERTED = 5
+FIRST_INVERTED = 6
 """From this step of the heat scale on, the numbers in the cells take the paper's colour."""
 
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable
 
-from analysis.languages import name
 from analysis.language_features import PairFeature
+from analysis.languages import name
 from analysis.report.findings import LEXICAL, SIGNIFICANT, SYNTACTIC, Findings
 from analysis.report.words import (
     METRIC_NAMES,
     TASK_NAMES,
     count,
     decimal,
+    equal,
     evidence,
     listing,
-    p_number,
+    p_value,
     sentence,
 )
 from analysis.transfer import Transfer
@@ -28,14 +29,9 @@ def lead(findings: Findings) -> list[str]:
     return [_scope(findings), *_carried_over(findings), *_predictors(findings)]
 
 
-def about_task(findings: Findings, table: Transfer) -> list[str]:
+def about_task(table: Transfer) -> list[str]:
     """Returns what the scores of one task say."""
-    return [
-        *_levels(table),
-        *_between(table),
-        *_extremes(findings, table),
-        *_planted(findings, table),
-    ]
+    return [*_levels(table), *_between(table), *_extremes(table)]
 
 
 def about_predictors(findings: Findings) -> list[str]:
@@ -62,7 +58,8 @@ def about_lm(findings: Findings) -> list[str]:
     nll = findings.lm.get("lm_nll")
     if not nll:
         return []
-    best, worst = min(nll, key=lambda l: nll[l].mean), max(nll, key=lambda l: nll[l].mean)
+    best = min(nll, key=lambda language: nll[language].mean)
+    worst = max(nll, key=lambda language: nll[language].mean)
     if best == worst:
         return [f"LM({best}) is {decimal(nll[best].mean, 2)} nats per target token."]
     text = (
@@ -114,8 +111,8 @@ def _carried_over(findings: Findings) -> list[str]:
     if not shares:
         return []
     return [
-        "On average they keep this share of the score that tuning in the target language itself "
-        f"gives: {listing(shares)}."
+        "Where tuning in the target language itself gives 100%, a model that never saw the "
+        f"language in its task reaches {listing(shares)} on average."
     ]
 
 
@@ -137,7 +134,7 @@ def _over_tasks(findings: Findings, feature: PairFeature) -> Iterable[str]:
         task = TASK_NAMES.get(table.task, table.task)
         if c.r is None or c.p is None:
             continue
-        numbers = f"{task} (r = {decimal(c.r, 2)}, p = {p_number(c.p)})"
+        numbers = f"{task} ({equal('r', decimal(c.r, 2))}, {p_value(c.p)})"
         if c.p >= SIGNIFICANT:
             verdicts["unclear"].append(numbers)
         else:
@@ -158,8 +155,8 @@ def _subject(feature: PairFeature) -> str:
     return {
         "planted_syntax": "similarity of the planted syntax",
         "planted_lexicon": "the planted share of common words",
-        "syntax": "similarity of syntax",
-        "syntax_imputed": "similarity of syntax",
+        "syntax": "similarity of syntax in lang2vec",
+        "syntax_imputed": "similarity of syntax in lang2vec, gaps filled",
         "word_overlap": "the share of common words",
         "piece_overlap": "the share of common subword pieces",
     }.get(feature.key, feature.label)
@@ -203,34 +200,36 @@ def _between(table: Transfer) -> Iterable[str]:
         )
 
 
-def _extremes(findings: Findings, table: Transfer) -> Iterable[str]:
+def _extremes(table: Transfer) -> Iterable[str]:
+    """Names the most helpful source and the hardest target."""
     gives = {s: v for s in table.sources if (v := table.zero_shot_from(s)) is not None}
     gets = {t: v for t in table.targets if (v := table.zero_shot_to(t)) is not None}
-    if len(gives) > 1:
-        best = max(gives, key=lambda s: gives[s])
-        yield f"The source that helps others most is {name(best)} (mean {decimal(gives[best])})" + (
-            f"; the hardest target is {name(min(gets, key=lambda t: gets[t]))} "
-            f"({decimal(min(gets.values()))})."
-            if len(gets) > 1
-            else "."
-        )
+    if len(gives) < 2:
+        return
+    best = max(gives, key=lambda s: gives[s])
+    text = f"The source that helps others most is {name(best)} (mean {decimal(gives[best])})"
+    if len(gets) > 1:
+        hardest = min(gets, key=lambda t: gets[t])
+        text += f"; the hardest target is {name(hardest)} ({decimal(gets[hardest])})"
+    yield text + "."
 
 
-def _planted(findings: Findings, table: Transfer) -> Iterable[str]:
-    """In a sample world: the planted similarity beside the one measured from lang2vec."""
+def about_planted(findings: Findings, table: Transfer) -> list[str]:
+    """In a sample world, sets the planted similarities beside those measured; else nothing."""
+    texts = []
     for key, measured in (("planted_syntax", "syntax"), ("planted_lexicon", "word_overlap")):
-        if findings.feature(key) is None:
+        feature, other = findings.feature(key), findings.feature(measured)
+        if feature is None:
             continue
-        c = findings.correlation(table.task, key)
-        feature = findings.feature(key)
-        assert feature is not None
-        if c.r is None:
-            yield f"{feature.label}: no correlation can be computed, because {c.reason}."
-            continue
-        text = f"{feature.label} against transfer: {evidence(c)}"
-        if findings.feature(measured) is not None:
-            other = findings.correlation(table.task, measured)
-            label = "lang2vec's syntax" if measured == "syntax" else "shared words as measured"
-            if other.r is not None:
-                text += f". With {label} instead: {evidence(other)}"
-        yield text + "."
+        text = _evidence(findings, table, feature)
+        if other is not None:
+            text += f"; {_evidence(findings, table, other)}"
+        texts.append(f"{sentence(text)}.")
+    return texts
+
+
+def _evidence(findings: Findings, table: Transfer, feature: PairFeature) -> str:
+    c = findings.correlation(table.task, feature.key)
+    if c.r is None:
+        return f"{_subject(feature)}: no correlation can be computed, {c.reason}"
+    return f"{_subject(feature)}: {evidence(c)}"

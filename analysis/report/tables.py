@@ -101,7 +101,7 @@ def sources(findings: Findings) -> Table:
                     table.zero_shot_from(source),
                     sum(cells) / len(cells),
                     len(cells),
-                ]  # fmt: skip
+                ]
             )
     columns = (
         "task", "metric", "source", "in_language", "zero_shot_mean",
@@ -128,7 +128,7 @@ def transfer(findings: Findings) -> Table:
                     *(values.get(source, target) for values in forms.values()),
                     table.spread.get(source, target),
                     table.num_examples.get(target),
-                ]  # fmt: skip
+                ]
             )
     columns = (
         "task", "metric", "split", "selection", "source", "target", "seeds", *FORMS,
@@ -189,7 +189,7 @@ def correlations(findings: Findings) -> Table:
                 c.relabellings or None,
                 c.exhaustive if c.r is not None else None,
                 c.reason,
-            ]  # fmt: skip
+            ]
         )
     columns = (
         "task", "feature", "form", "pairs", "languages", "r", "interval_95_low",
@@ -237,8 +237,9 @@ def settings(findings: Findings) -> Table:
     add("seeds", (row.seed for row in findings.rows))
     add("result rows", [len(findings.rows)])
     for table in findings.main:
-        add(f"{TASK_NAMES.get(table.task, table.task)}: metric, split, checkpoint",
-            [f"{METRIC_NAMES.get(table.metric, table.metric)}, {table.split}, {table.selection}"])  # fmt: skip
+        task = TASK_NAMES.get(table.task, table.task)
+        metric = METRIC_NAMES.get(table.metric, table.metric)
+        add(f"{task}: metric, split, checkpoint", [f"{metric}, {table.split}, {table.selection}"])
     add("data folder", [findings.data_dir] if findings.data_dir else [])
     add("relabellings drawn per test", [findings.permutations])
     add("resamples per interval", [findings.resamples])

@@ -48,16 +48,21 @@ def decimal(value: float, digits: int = 1) -> str:
 
 
 def p_value(p: float) -> str:
-    """Returns a p-value for a sentence, such as 'p = 0.013'.
+    """Returns a p-value for a sentence, such as 'p = 0.013'."""
+    return equal("p", p_number(p))
 
-    >>> p_value(0.0001), p_value(0.0132), p_value(0.42)
-    ('p = 0.0001', 'p = 0.013', 'p = 0.42')
-    """
-    return f"p = {p_number(p)}"
+
+def equal(symbol: str, value: str) -> str:
+    """Returns 'symbol = value', which no line break parts."""
+    return f"{symbol}\u00a0=\u00a0{value}"
 
 
 def p_number(p: float) -> str:
-    """Returns a p-value with two significant digits, at most two decimals above 0.1."""
+    """Returns a p-value with as many decimals as it needs, two to four.
+
+    >>> p_number(0.0001), p_number(0.0132), p_number(0.42)
+    ('0.0001', '0.013', '0.42')
+    """
     if p >= 0.1:
         return f"{p:.2f}"
     if p >= 0.01:
@@ -92,8 +97,8 @@ def evidence(c: Correlation) -> str:
     """Returns r, its interval, p and the number of pairs, for the end of a sentence."""
     assert c.r is not None
     assert c.p is not None
-    parts = [f"r = {decimal(c.r, 2)}"]
+    parts = [equal("r", decimal(c.r, 2))]
     if c.low is not None and c.high is not None:
         parts.append(f"95% interval {decimal(c.low, 2)} to {decimal(c.high, 2)}")
-    parts += [p_value(c.p), count(c.pairs, "pair")]
+    parts += [p_value(c.p), count(c.pairs, "pair").replace(" ", "\u00a0")]
     return ", ".join(parts)

@@ -57,7 +57,7 @@ def rows(seeds: int = 3) -> list[ResultRow]:
                 num_examples=n,
                 step=step,
                 provenance={"commit": "0000000", "made_up": True},
-            )  # fmt: skip
+            )
         )
 
     for task, (languages, metric, top, slope, base, split) in TASKS.items():
@@ -83,8 +83,17 @@ def rows(seeds: int = 3) -> list[ResultRow]:
                 "lm_token_em": 100 * np.exp(-value / 2.4),
             }
             for metric, value in metrics.items():
-                add("pretrain", seed, "mc4_span_corruption", None, language, "validation", metric,
-                    value, n=200)  # fmt: skip
+                add(
+                    "pretrain",
+                    seed,
+                    "mc4_span_corruption",
+                    None,
+                    language,
+                    "validation",
+                    metric,
+                    value,
+                    n=200,
+                )
     return result
 
 

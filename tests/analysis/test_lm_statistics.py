@@ -25,7 +25,7 @@ def model():
             num_decoder_layers=1,
             mlp_dim=24,
             dropout_rate=0.0,
-        )  # fmt: skip
+        )
     )
 
 
