@@ -137,7 +137,7 @@ def normalized_weights(batch: Mapping[str, Array], factor: float | str | None) -
         return weights, _or_one(jnp.sum(weights))
     raise UserError(
         f"loss_normalizing_factor must be None, a number or one of {', '.join(NORMALIZING_FACTORS)}"
-        f", not {factor!r}{nearest(name, NORMALIZING_FACTORS)}."
+        f", not {factor!r}{nearest(name, NORMALIZING_FACTORS, count=1) or '.'}"
     )
 
 

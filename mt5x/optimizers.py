@@ -209,7 +209,7 @@ def learning_rate(
         if name not in known:
             raise UserError(
                 f"A learning rate's factors are {', '.join(known)}, joined by '*', "
-                f"not {name!r}{nearest(name, known)}."
+                f"not {name!r}{nearest(name, known, count=1) or '.'}"
             )
     if "linear_decay" in names and {"constant", "linear_warmup"} & set(names):
         raise UserError(

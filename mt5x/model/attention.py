@@ -86,10 +86,10 @@ class RelativePositionBias(nn.Module):
 
     def __call__(self, query_length: int, key_length: int) -> Array:
         """The bias of all pairs of positions, `[1, heads, query_length, key_length]`."""
-        # Along a diagonal the bias is one number, so there are only `period` different ones. Laid
-        # out with one element less per row than there are, repetition shifts each row by one. A
-        # lookup per pair instead has a slow gradient, through a scatter or a large product.
-        period = query_length + key_length - 1
+        # Along a diagonal the bias is one number. With all the numbers in a row, one more than the
+        # diagonals, repeated and cut into rows that are one shorter, each row is shifted by one.
+        # A lookup per pair instead has a slow gradient, through a scatter or a large product.
+        period = query_length + key_length
         distances = np.arange(period)
         distances = np.where(distances < key_length, distances, distances - period)
         buckets = relative_position_bucket(distances, self.bidirectional)

@@ -71,7 +71,7 @@ class T5Config:
             if name not in _ACTIVATIONS:
                 raise UserError(
                     f"T5Config.mlp_activations knows {', '.join(_ACTIVATIONS)}, "
-                    f"not {name!r}{nearest(str(name), _ACTIVATIONS)}."
+                    f"not {name!r}{nearest(str(name), _ACTIVATIONS, count=1) or '.'}"
                 )
         if not 0.0 <= self.dropout_rate < 1.0:
             raise UserError(
@@ -90,7 +90,8 @@ def _activation_dtype(dtype: Any) -> Any:
     except TypeError:
         found = None
     # float16 overflows in T5's feed-forward blocks and trains to NaN; float64 is for tests.
-    if found not in (jnp.dtype("float32"), jnp.dtype("bfloat16"), jnp.dtype("float64")):
+    # (By name: NumPy holds None equal to float64.)
+    if found is None or found.name not in ("float32", "bfloat16", "float64"):
         raise UserError(f"T5Config.dtype must be float32 or bfloat16, not {dtype!r}.")
     return found
 
