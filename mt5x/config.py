@@ -20,6 +20,9 @@ INSTALLATION_ROOT = Path(__file__).resolve().parent.parent
 
 _MACRO = "gin.macro"
 
+# Gin also tries a path as one inside a Python package, and fails on folders of gin files alone.
+del gin.config._FILE_READERS[1:]
+
 
 def load(
     gin_files: Sequence[str],
