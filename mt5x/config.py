@@ -5,6 +5,7 @@ are told in one sentence: a macro nobody reads, a hole nobody filled, a name tha
 """
 
 import ast
+import inspect
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -71,9 +72,10 @@ def call(configurable: Callable[..., Any], **arguments: Any) -> Any:
     """
     try:
         return gin.get_configurable(configurable)(**arguments)
-    except RuntimeError as error:
-        if "Required bindings" in str(error):
-            raise UserError(_first_line(error)) from error
+    except TypeError as error:
+        # Only this function's own arguments: a TypeError from inside it is a defect of ours.
+        if str(error).startswith(f"{configurable.__name__}() missing"):
+            raise UserError(f"the gin files do not bind what is needed: {_first_line(error)}") from error
         raise
 
 
@@ -135,7 +137,7 @@ def _explain_unknown(what: str, error: Exception) -> str:
     if not unknown:
         return f"{what}: {message}"
     name = next(group for group in unknown.groups() if group)
-    candidates = [*_registered_names(), *_bound_macros()]
+    candidates = [*_registered_names(), *_bound_macros(), *_parameters(what)]
     return f"{what}: unknown gin name {name}{nearest(name, candidates)}"
 
 
@@ -189,6 +191,16 @@ def _bound_macros() -> set[str]:
 
 def _registered_names() -> list[str]:
     return [selector for selector, _ in gin.config._REGISTRY.items()]
+
+
+def _parameters(binding: str) -> list[str]:
+    """Returns the argument names of the configurable that a `--gin.` flag binds, if it exists."""
+    selector = binding.partition("=")[0].removeprefix("--gin.").strip().rpartition(".")[0]
+    try:
+        matched = gin.config._REGISTRY.get_match(selector.rpartition("/")[2])
+    except KeyError:
+        return []
+    return list(inspect.signature(matched.wrapped).parameters) if matched else []
 
 
 def _refuse_missing_file(name: str) -> None:
