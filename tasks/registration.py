@@ -84,6 +84,7 @@ def _register_panx(code: str) -> None:
         tfds_name=f"wikiann/{code}:1.0.0",
         preprocessors=[formats.entities],
         metric=metrics.span_f1,
+        postprocessor=postprocessors.comparable,
     )
     add(catalogue.train_task("panx", code), splits=["train"])
     add(catalogue.eval_task("panx", code), splits=catalogue.FAMILIES["panx"].eval_splits)

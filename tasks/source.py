@@ -51,8 +51,8 @@ class TfdsSource(seqio.TfdsDataSource):
     __str__ = __repr__
 
 
-# Builders already read, by folder and time of writing.
-_found: dict[tuple[str, int], Any] = {}
+# Builders already read, by folder and the text of its metadata.
+_found: dict[tuple[str, str], Any] = {}
 
 
 class _Loader(seqio.LazyTfdsLoader):
@@ -70,8 +70,9 @@ class _Loader(seqio.LazyTfdsLoader):
         metadata = f"{folder}/dataset_info.json"
         if not tf.io.gfile.exists(metadata):
             return None
-        # A data set that was written anew in this process is read anew.
-        key = (folder, tf.io.gfile.stat(metadata).mtime_nsec)
+        # A data set that was written anew has other metadata, unless it has as many rows.
+        with tf.io.gfile.GFile(metadata) as file:
+            key = (folder, file.read())
         if key not in _found:
             _found[key] = tfds.builder_from_directory(folder)
         return _found[key]
