@@ -64,9 +64,6 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit code."""
-    # TensorFlow's notes on what it found at start-up are not the user's business.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import_quietly("tensorflow")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_overview())
@@ -95,7 +92,18 @@ def _run(name: str, arguments: list[str]) -> int:
         offer = nearest(name, COMMANDS, count=1) or "; `mt5x --help` lists the commands"
         raise UserError(f"unknown command {name}{offer}")
     command = importlib.import_module(COMMANDS[name])
-    return command.run(_parser(name, command).parse_args(arguments)) or 0
+    args = _parser(name, command).parse_args(arguments)
+    _quieten_libraries()
+    return command.run(args) or 0
+
+
+def _quieten_libraries() -> None:
+    """Keeps off the screen what TensorFlow and SeqIO say about themselves when all is well."""
+    from absl import logging
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_quietly("tensorflow")
+    logging.set_verbosity(logging.ERROR)
 
 
 def _parser(name: str, command: ModuleType) -> Parser:
