@@ -7,6 +7,7 @@ language move together, so whatever dependence sharing it brings is there under 
 """
 
 import dataclasses
+import functools
 import itertools
 import math
 
@@ -88,12 +89,14 @@ def correlate(
     if reason:
         return Correlation(pairs, languages, reason=reason)
 
-    rng = np.random.default_rng(seed)
-    orders, exhaustive = _relabellings(observed, permutations, rng)
+    parts = tuple(
+        (bool(observed[i].any()), bool(observed[:, i].any())) for i in range(len(observed))
+    )
+    orders, exhaustive = _relabellings(parts, permutations, seed)
     rs = _relabelled_r(scores.values, feature.values, observed, orders)
     r = float(rs[0])  # The first relabelling is the identity.
     extreme = np.isnan(rs) | (np.abs(rs) >= abs(r) - _TIE)
-    low, high = _interval(scores.values, feature.values, both, resamples, rng)
+    low, high = _interval(scores.values, feature.values, both, resamples, seed)
     return Correlation(
         pairs=pairs,
         languages=languages,
@@ -128,32 +131,32 @@ def _constant(values: np.ndarray) -> bool:
     return bool(np.ptp(values) <= 1e-9 * max(1e-6, float(np.abs(values).max())))
 
 
+@functools.lru_cache(maxsize=32)
 def _relabellings(
-    observed: np.ndarray, permutations: int, rng: np.random.Generator
+    parts: tuple[tuple[bool, bool], ...], permutations: int, seed: int
 ) -> tuple[np.ndarray, bool]:
-    """Returns ([m, n] orders of the languages, identity first; whether these are all)."""
-    n = len(observed)
-    parts: dict[tuple[bool, bool], list[int]] = {}
-    for i in range(n):
-        parts.setdefault((bool(observed[i].any()), bool(observed[:, i].any())), []).append(i)
-    groups = [group for part, group in parts.items() if any(part)]
-    identity = np.arange(n)
+    """Returns ([m, n] orders of the languages, identity first; whether these are all).
+
+    Args:
+      parts: for each language whether it is a source and whether it is a target.
+      permutations: relabellings drawn where there are more than one more than these.
+      seed: seed of the draws.
+    """
+    identity = np.arange(len(parts))
+    groups = [np.array([i for i in identity if parts[i] == part]) for part in sorted(set(parts))]
 
     if math.prod(math.factorial(len(group)) for group in groups) <= permutations + 1:
-        choices = itertools.product(*(itertools.permutations(group) for group in groups))
-        orders = []
-        for choice in choices:
-            order = identity.copy()
-            for group, permuted in zip(groups, choice, strict=True):
-                order[group] = permuted
-            orders.append(order)
-        return np.array(orders), True
+        choices = list(itertools.product(*(itertools.permutations(group) for group in groups)))
+        orders = np.tile(identity, (len(choices), 1))
+        for number, group in enumerate(groups):
+            orders[:, group] = [choice[number] for choice in choices]
+        return orders, True
 
-    orders_drawn = np.tile(identity, (permutations + 1, 1))
+    rng = np.random.default_rng(seed)
+    orders = np.tile(identity, (permutations + 1, 1))
     for group in groups:
-        drawn = rng.permuted(np.tile(group, (permutations, 1)), axis=1)
-        orders_drawn[1:, group] = drawn
-    return orders_drawn, False
+        orders[1:, group] = rng.permuted(np.tile(group, (permutations, 1)), axis=1)
+    return orders, False
 
 
 def _relabelled_r(
@@ -196,7 +199,7 @@ def _interval(
     feature: np.ndarray,
     both: np.ndarray,
     resamples: int,
-    rng: np.random.Generator,
+    seed: int,
 ) -> tuple[float | None, float | None]:
     """Returns the 95% percentile interval of r over languages drawn with replacement.
 
@@ -207,6 +210,7 @@ def _interval(
         return None, None
     n = len(scores)
     sources, targets = np.nonzero(both)
+    rng = np.random.default_rng([seed, 1])  # Another stream than the relabellings'.
     counts = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
     weights = counts[:, sources] * counts[:, targets]
     rs = _pearson(feature[both][None, :], scores[both][None, :], weights)

@@ -71,6 +71,7 @@ class Drawing:
 
 def save(figure: Figure, file_name: str, alt: str, folder: Path) -> Drawing:
     """Writes `file_name`.svg and .png into `folder` and returns the drawing for the page."""
+    settle(figure)
     # The salt and the missing date make the same numbers give the same bytes.
     with mpl.rc_context({"svg.hashsalt": file_name}):
         stream = io.StringIO()
@@ -78,6 +79,13 @@ def save(figure: Figure, file_name: str, alt: str, folder: Path) -> Drawing:
     (folder / f"{file_name}.svg").write_text(stream.getvalue(), encoding="utf-8")
     figure.savefig(folder / f"{file_name}.png", format="png", dpi=160, facecolor=PAPER)
     return Drawing(file_name, _for_page(stream.getvalue(), file_name, alt), alt)
+
+
+def settle(figure: Figure) -> None:
+    """Lays the figure out once; each later drawing would do it again."""
+    if figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
 
 
 def heat_map(findings: Findings, table: Transfer, folder: Path) -> Drawing:
@@ -159,6 +167,10 @@ def scatter(findings: Findings, table: Transfer, feature: PairFeature, folder: P
         axes.margins(0.09, 0.12)
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.set_xlabel(feature.label)
+        axes.set_ylabel(f"zero-shot {metric}")
+        axes.set_title(f"{equal('r', decimal(c.r, 2))}, {p_value(c.p)}", pad=9)
+        settle(figure)
         for label in place_labels(axes, x, y, [f"{s}→{t}" for s, t, _, _ in cells]):
             axes.annotate(
                 label.text,
@@ -170,9 +182,6 @@ def scatter(findings: Findings, table: Transfer, feature: PairFeature, folder: P
                 fontsize=6.5,
                 color=MUTED,
             )
-        axes.set_xlabel(feature.label)
-        axes.set_ylabel(f"zero-shot {metric}")
-        axes.set_title(f"{equal('r', decimal(c.r, 2))}, {p_value(c.p)}", pad=9)
         task = TASK_NAMES.get(table.task, table.task)
         alt = (
             f"Scatter plot, {task}: {feature.label} against zero-shot {metric} over {c.pairs} "

@@ -37,7 +37,6 @@ def place_labels(
       names: a name per point.
       most: at most so many labels.
     """
-    axes.figure.draw_without_rendering()
     to_points = 72 / axes.figure.dpi
     points = axes.transData.transform(np.column_stack([x, y])) * to_points
     (left, bottom), (right, top) = axes.bbox.get_points() * to_points

@@ -36,6 +36,11 @@ def about_task(table: Transfer) -> list[str]:
 
 def about_predictors(findings: Findings) -> list[str]:
     """Returns what the correlations say over all tasks, and what they do not."""
+    if not any(table.score.off_diagonal().any() for table in findings.main):
+        return [
+            "Every score is of the language that its model was tuned on, so a correlation with "
+            "transfer cannot be computed: no zero-shot pair was scored."
+        ]
     tests = [
         c
         for (_, _, form), c in findings.correlations.items()
@@ -91,6 +96,11 @@ def headline(findings: Findings, table: Transfer) -> str:
 def _scope(findings: Findings) -> str:
     tasks = [TASK_NAMES.get(t.task, t.task) for t in findings.main]
     spoken = {language for t in findings.main for language in t.languages}
+    if not any(t.score.off_diagonal().any() for t in findings.main):
+        return (
+            f"Models were scored only in the language they were tuned on ({listing(tasks)}, "
+            f"{count(len(spoken), 'language')}), so nothing can be said about transfer."
+        )
     pairs = sum(int(t.score.off_diagonal().sum()) for t in findings.main)
     seeds = {seed for t in findings.main for seed in t.seeds}
     return (
