@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from mt5x.model import DecodeCache, Transformer
 
@@ -82,7 +83,7 @@ def greedy_decode(
     return final.ids.T, final.scores
 
 
-def brevity_penalty(ids: Array, eos_id: int = 1, alpha: float = T5X_ALPHA) -> Array:
+def brevity_penalty(ids: ArrayLike, eos_id: int = 1, alpha: float = T5X_ALPHA) -> Array:
     """What T5X's beam search divides a decode's score by: ((5 + length) / 6)^alpha.
 
     Google's neural machine translation, arXiv 1609.08144, equation 14. The length counts the
@@ -97,6 +98,7 @@ def brevity_penalty(ids: Array, eos_id: int = 1, alpha: float = T5X_ALPHA) -> Ar
     Returns:
         float32 `[batch]`.
     """
+    ids = jnp.asarray(ids)
     ended = jnp.any(ids == eos_id, axis=1)
     length = jnp.sum((ids > 0).astype(jnp.float32), axis=1)
     return jnp.where(ended, ((5.0 + length) / 6.0) ** alpha, 1.0)

@@ -19,6 +19,8 @@ from mt5x.errors import UserError, nearest
 from mt5x.model import Transformer
 
 Array = jax.Array
+# Features as SeqIO's EncDecFeatureConverter names them: NumPy or JAX arrays `[batch, length]`.
+Batch = Mapping[str, Any]
 Metrics = dict[str, tuple[Array, Array]]
 
 # Bytes of float32 logits that may exist at once. Below it a loss takes one piece and no loop.
@@ -46,7 +48,7 @@ class TokenStatistics(NamedTuple):
 def loss_fn(
     model: Transformer,
     params: Any,
-    batch: Mapping[str, Array],
+    batch: Batch,
     dropout_rng: Array | None,
     *,
     z_loss: float = 1e-4,
@@ -100,7 +102,7 @@ def loss_fn(
     return loss / factor, metrics
 
 
-def target_weights(batch: Mapping[str, Array]) -> Array:
+def target_weights(batch: Batch) -> Array:
     """Weight of each target token, float32 `[batch, target]`; without weights, 1 where id > 0."""
     weights = batch.get("decoder_loss_weights")
     if weights is None:
@@ -108,7 +110,7 @@ def target_weights(batch: Mapping[str, Array]) -> Array:
     return jnp.asarray(weights, jnp.float32)
 
 
-def normalized_weights(batch: Mapping[str, Array], factor: float | str | None) -> tuple[Array, Any]:
+def normalized_weights(batch: Batch, factor: float | str | None) -> tuple[Array, Any]:
     """The weights of a batch's tokens and what T5X divides the weighted sum by.
 
     NUM_REAL_TARGET_TOKENS divides by the sum of weights, NUM_TOTAL_TARGET_TOKENS by all positions,
@@ -188,7 +190,7 @@ def cross_entropy(
 
 
 def hidden_and_kernel(
-    model: Transformer, params: Any, batch: Mapping[str, Array], dropout_rng: Array | None
+    model: Transformer, params: Any, batch: Batch, dropout_rng: Array | None
 ) -> tuple[Array, Array]:
     """The two factors of a batch's logits, `[b, t, d]` and `[d, v]`; no key means no dropout."""
     factors: Any = model.apply(

@@ -4,7 +4,6 @@ A label is scored, not generated: the answer of a classification task is the lab
 model gives the highest probability, which can never be a malformed string.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -16,7 +15,7 @@ from mt5x.model import Transformer
 Array = jax.Array
 
 
-def token_log_probs(model: Transformer, params: Any, batch: Mapping[str, Array]) -> Array:
+def token_log_probs(model: Transformer, params: Any, batch: losses.Batch) -> Array:
     """The log-probability of each target token given the source and the tokens before it.
 
     Args:
@@ -32,7 +31,7 @@ def token_log_probs(model: Transformer, params: Any, batch: Mapping[str, Array])
     return statistics.target_logit - statistics.log_z
 
 
-def score_batch(model: Transformer, params: Any, batch: Mapping[str, Array]) -> Array:
+def score_batch(model: Transformer, params: Any, batch: losses.Batch) -> Array:
     """T5X's score of each row: its tokens' log-probabilities, weighted, summed; `[batch]`."""
     return jnp.sum(token_log_probs(model, params, batch) * losses.target_weights(batch), axis=-1)
 

@@ -1,5 +1,6 @@
 """The sizes and switches of one mT5 network."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -50,7 +51,7 @@ class T5Config:
     num_decoder_layers: int = _static(default=6)
     head_dim: int = _static(default=64)
     mlp_dim: int = _static(default=2048)
-    mlp_activations: tuple[str, ...] = _static(default=("gelu", "linear"))
+    mlp_activations: Sequence[str] = _static(default=("gelu", "linear"))
     dropout_rate: float = _static(default=0.1)
     logits_via_embedding: bool = _static(default=False)
     float32_attention_logits: bool = _static(default=False)

@@ -1,5 +1,6 @@
 """Greedy decoding against T5X's beam of one and against decoding without a cache."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -32,7 +33,7 @@ def full_recomputation(model, params, source, length, eos_id):
         features = {
             "encoder_input_tokens": source,
             "decoder_input_tokens": targets[:, :-1],
-            # Only what is real counts, and here all of it is.
+            # Says that every position is real.
             "decoder_target_tokens": np.ones((batch, length), np.int32),
         }
         logits = np.asarray(logits_of(model, params, features))[:, position]
@@ -93,8 +94,6 @@ def test_decoding_over_eight_devices_is_the_same(small):
 
 
 def test_bfloat16_decodes():
-    import dataclasses
-
     model = Transformer(dataclasses.replace(SMALL, dtype="bfloat16"))
     ids, scores = greedy(model, initial_params(model, 0), np.array([[5, 1]], np.int32), 3)
     assert ids.dtype == jnp.int32

@@ -106,6 +106,7 @@ def test_all_logits_never_exist_at_once(monkeypatch, grad):
 
     function = jax.grad(loss, argnums=(0, 1)) if grad else loss
     memory = jax.jit(function).lower(hidden, kernel).compile().memory_analysis()
+    assert memory is not None
     assert memory.temp_size_in_bytes < batch * length * vocab * 4 / 2
 
 
@@ -132,38 +133,51 @@ def test_packing_changes_no_loss_and_no_gradient(small, seed):
         np.testing.assert_allclose(grad, other, atol=1e-5, rtol=1e-4)
 
 
-def test_normalizing_factors(small):
-    model, params = small
+def test_normalizing_factors():
     examples = random_examples(4, 4, source=7, target=6)
-    batch = unpacked_batch(examples, 8, 8)
     lengths = [len(targets) for _, targets in examples]
-
-    def loss(factor, batch=batch):
-        return float(loss_and_grads(model, params, batch, factor)[0][0])
-
-    total = loss(None)
-    np.testing.assert_allclose(loss(7.0), total / 7, rtol=1e-6)
-    np.testing.assert_allclose(loss("NUM_REAL_TARGET_TOKENS"), total / sum(lengths), rtol=1e-6)
-    np.testing.assert_allclose(loss("num_total_target_tokens"), total / 32, rtol=1e-6)
-    alone = [loss("NUM_REAL_TARGET_TOKENS", unpacked_batch([e], 8, 8)) for e in examples]
-    np.testing.assert_allclose(loss("AVERAGE_PER_SEQUENCE"), np.mean(alone), rtol=1e-5)
+    batch = unpacked_batch(examples, 8, 8)
     packed = packed_batch([examples[:3], examples[3:]], 24, 20)
-    np.testing.assert_allclose(loss("AVERAGE_PER_SEQUENCE", packed), np.mean(alone), rtol=1e-5)
+
+    def shares(batch, factor):
+        """What each target token counts in the loss, by example."""
+        weights, divisor = losses.normalized_weights(batch, factor)
+        real = np.asarray(batch["decoder_target_tokens"]) > 0
+        assert (np.asarray(weights)[~real] == 0).all()
+        return np.split((np.asarray(weights) / divisor)[real], np.cumsum(lengths)[:-1])
+
+    for features in (batch, packed):
+        size = features["decoder_target_tokens"].size
+        tokens = sum(lengths)
+        expected = {None: 1, 7.0: 1 / 7, "NUM_REAL_TARGET_TOKENS": 1 / tokens}
+        expected["num_total_target_tokens"] = 1 / size
+        for factor, share in expected.items():
+            np.testing.assert_allclose(np.concatenate(shares(features, factor)), share, rtol=1e-6)
+        for length, share in zip(lengths, shares(features, "AVERAGE_PER_SEQUENCE"), strict=True):
+            np.testing.assert_allclose(share, 1 / (4 * length), rtol=1e-5)
     with pytest.raises(UserError, match="did you mean NUM_REAL_TARGET_TOKENS"):
-        loss("NUM_REAL_TOKENS")
+        losses.normalized_weights(batch, "NUM_REAL_TOKENS")
+
+
+def test_loss_is_divided_by_the_factor(small):
+    model, params = small
+    batch = unpacked_batch(random_examples(5, 6, source=7, target=6), 8, 8)
+    (mean, metrics), _ = loss_and_grads(model, params, batch, "NUM_REAL_TARGET_TOKENS")
+    np.testing.assert_allclose(mean, metrics["loss"][0] / metrics["loss"][1], rtol=1e-6)
 
 
 def test_metrics_of_two_batches_add_up(small):
     model, params = small
-    examples = random_examples(5, 6, source=7, target=6)
-    first, second, both = (
-        loss_and_grads(model, params, unpacked_batch(part, 8, 8))[0][1]
-        for part in (examples[:2], examples[2:], examples)
-    )
-    for name in both:
+    batch = unpacked_batch(random_examples(5, 6, source=7, target=6), 8, 8)
+    rows = np.arange(6)[:, None]
+
+    def metrics(chosen):
+        weights = np.where(chosen, batch["decoder_loss_weights"], 0)
+        return loss_and_grads(model, params, {**batch, "decoder_loss_weights": weights})[0][1]
+
+    first, second, both = metrics(rows < 2), metrics(rows >= 2), metrics(rows >= 0)
+    for name in ("loss", "cross_entropy", "z_loss", "accuracy"):
         merged = [a + b for a, b in zip(first[name], second[name], strict=True)]
-        if name == "target_tokens":
-            merged[1] /= 2
         np.testing.assert_allclose(merged, both[name], rtol=1e-5)
 
 

@@ -1,6 +1,7 @@
 """The network against T5X's reference values, and what must hold of packing and padding."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,7 +56,7 @@ def test_logical_axes_are_those_of_t5x():
     assert axes["token_embedder"]["embedding"] == ("vocab", "embed")
     assert axes["decoder"]["logits_dense"]["kernel"] == ("embed", "vocab")
     assert axes["encoder"]["relpos_bias"]["rel_embedding"] == ("heads", "relpos_buckets")
-    layer = axes["decoder"]["layers_1"]
+    layer = axes["decoder"]["layers_0"]
     assert layer["self_attention"]["query"]["kernel"] == ("embed", "joined_kv")
     assert layer["encoder_decoder_attention"]["out"]["kernel"] == ("joined_kv", "embed")
     assert layer["mlp"]["wi_1"]["kernel"] == ("embed", "mlp")
@@ -154,7 +155,8 @@ def test_dropout_keeps_the_mean_of_a_linear_part():
             return dropout_masks(self, 500, (40, 60), True)
 
     config = dataclasses.replace(SMALL, dropout_rate=0.3)
-    first, second = Masks(config).apply({}, rngs={"dropout": jax.random.key(0)})
+    masks: Any = Masks(config).apply({}, rngs={"dropout": jax.random.key(0)})
+    first, second = masks
     assert (first.shape, second.shape) == ((500, 40), (500, 60))
     for mask in (first, second):
         assert set(np.unique(mask)) == {np.float32(0), np.float32(1 / 0.7)}
@@ -165,7 +167,7 @@ def test_bfloat16_computes_in_bfloat16_and_gives_float32_logits(small):
     _, params = small
     batch = unpacked_batch(random_examples(1, 3, 8, 5), 8, 5)
     half = Transformer(dataclasses.replace(SMALL, dtype="bfloat16"))
-    encoded = half.apply(
+    encoded: Any = half.apply(
         {"params": params}, batch["encoder_input_tokens"], enable_dropout=False, method="encode"
     )
     assert encoded.dtype == jnp.bfloat16
