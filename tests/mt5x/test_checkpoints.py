@@ -1,0 +1,84 @@
+"""Checkpoints: T5X's names, whole or not at all, restored on another mesh, and a full disk told."""
+
+import subprocess
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from mt5x import train_state
+from mt5x.checkpoints import native
+from mt5x.errors import UserError
+from mt5x.partitioning import make_mesh
+from mt5x.train_state import TrainState
+from tests.mt5x import toy
+
+
+@pytest.fixture(scope="module")
+def state() -> TrainState:
+    return train_state.init_state(toy.model(), make_mesh(1, 1), seed=3)
+
+
+def save(folder: Path, state: TrainState, *steps: int, keep: int | None = None) -> None:
+    directory = native.CheckpointDirectory(folder, keep)
+    for step in steps:
+        directory.save(state, step)
+    directory.close()
+
+
+def restore(folder: Path, data: int = 1, model: int = 1) -> TrainState:
+    shardings = train_state.state_shardings(toy.model(), make_mesh(data, model))
+    return native.restore(native.find(folder), train_state.abstract_state(toy.model()), shardings)
+
+
+def test_a_checkpoint_has_t5x_s_names(tmp_path, state):
+    save(tmp_path, state, 40)
+    assert (tmp_path / "checkpoint_40" / "state").is_dir()
+
+
+@pytest.mark.parametrize(("data", "model"), [(1, 1), (8, 1), (2, 4)])
+def test_it_is_read_bit_for_bit_on_any_mesh(tmp_path, state, data, model):
+    save(tmp_path, state, 1)
+    found = restore(tmp_path, data, model)
+    jax.tree.map(np.testing.assert_array_equal, state.as_checkpoint(), found.as_checkpoint())
+
+
+def test_the_newest_is_found_and_the_oldest_are_dropped(tmp_path, state):
+    save(tmp_path, state, 1, 2, 10, keep=2)
+    assert native.find(tmp_path).name == "checkpoint_10"
+    assert sorted(folder.name for folder in tmp_path.glob("checkpoint_*")) == [
+        "checkpoint_10",
+        "checkpoint_2",
+    ]
+
+
+def test_one_that_was_cut_off_is_not_taken_for_whole(tmp_path, state):
+    save(tmp_path, state, 1)
+    (tmp_path / "checkpoint_2.orbax-checkpoint-tmp" / "state").mkdir(parents=True)
+    assert native.find(tmp_path).name == "checkpoint_1"
+    save(tmp_path, state, 3)
+    assert not list(tmp_path.glob("*tmp*"))
+
+
+def test_none_is_told(tmp_path):
+    with pytest.raises(UserError, match="no checkpoint at"):
+        native.find(tmp_path / "nowhere")
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint_and_says_so(tmp_path, state):
+    save(tmp_path / "elsewhere", state, 1)
+    size = sum(file.stat().st_blocks * 512 for file in (tmp_path / "elsewhere").rglob("*"))
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={int(size * 1.5)}", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("cannot mount a small file system here: it needs root")
+    try:
+        save(disk, state, 1)
+        with pytest.raises(UserError, match=r"disk of .* is full.*checkpoint_1 is whole"):
+            save(disk, state, 2, 3)
+        assert [folder.name for folder in disk.iterdir()] == ["checkpoint_1"]
+        restore(disk)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -1,0 +1,152 @@
+"""A study expands to stages named by what determines them, and no stage runs twice."""
+
+import dataclasses
+from pathlib import Path
+
+import gin
+import pytest
+
+from mt5x.studies import jobs, plan, runner
+from mt5x.studies.plan import Study, Transfer
+from mt5x.studies.results import ResultRow, read_rows, write_rows
+from mt5x.errors import UserError
+from tests.mt5x import toy
+
+PANX = Transfer(
+    task="panx",
+    languages=["en", "fi"],
+    mixture="panx_zeroshot.{source}",
+    train_task="panx_train.{language}",
+    eval_task="panx_eval.{language}",
+)
+
+
+@pytest.fixture(autouse=True)
+def _clean_gin():
+    yield
+    gin.clear_config()
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    lengths = {"inputs": 8, "targets": 8}
+    return Study(
+        name="toy",
+        question="?",
+        model="t5x_configs/models/mt5_tiny.gin",
+        data_dir=str(tmp_path / "data"),
+        output_dir=str(tmp_path / "out"),
+        transfers=[PANX],
+        pretraining={
+            "TRAIN_STEPS": 1,
+            "MIXTURE_OR_TASK_NAME": "mc4_span_corruption",
+            "TASK_FEATURE_LENGTHS": lengths,
+        },
+        lm_statistics={"LANGUAGES": ["en"], "TASK_FEATURE_LENGTHS": lengths},
+        finetuning={"TRAIN_STEPS_RELATIVE": 1, "TASK_FEATURE_LENGTHS": lengths},
+    )
+
+
+class Recorder:
+    """Stands in for every job: notes its title, and answers with made-up figures."""
+
+    def __init__(self, fail_at: str | None = None):
+        self.titles: list[str] = []
+        self._fail_at = fail_at
+
+    def kinds(self) -> dict[str, runner.Job]:
+        none = {"train": lambda title: self._note(title) or {}}
+        some = ("evaluate", "majority_baseline", "lm_statistics")
+        return none | {kind: self._figures for kind in some}
+
+    def _note(self, title: str) -> None:
+        if self._fail_at and self._fail_at in title:
+            raise KeyboardInterrupt
+        self.titles.append(title)
+
+    def _figures(self, title: str) -> runner.Figures:
+        self._note(title)
+        return {"en": {"score": 50.0, "num_examples": 10, "step": 1}}
+
+
+def test_parents_come_first_and_names_are_unique(study):
+    stages = plan.expand(dataclasses.replace(study, seeds=(0, 1)))
+    seen: set[str] = set()
+    for stage in stages:
+        assert stage.name not in seen
+        assert set(stage.parents) <= seen
+        seen.add(stage.name)
+    assert len(stages) == 2 * (2 + 1 + 2 * 2)
+
+
+def test_a_second_run_does_nothing_and_gives_the_same_table(study):
+    first, second = Recorder(), Recorder()
+    table = runner.run(study, first.kinds()).read_bytes()
+    assert runner.run(study, second.kinds()).read_bytes() == table
+    assert len(first.titles) == 7
+    assert second.titles == []
+
+
+def test_a_study_that_was_cut_off_goes_on_where_it_was(study):
+    cut, rest = Recorder(fail_at="finetune-panx-fi"), Recorder()
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(study, cut.kinds())
+    runner.run(study, rest.kinds())
+    assert len(cut.titles) + len(rest.titles) == 7
+    assert "finetune-panx-fi" in rest.titles[0]
+
+
+def test_a_changed_setting_reruns_exactly_what_depends_on_it(study):
+    runner.run(study, Recorder().kinds())
+    changed = dataclasses.replace(study, finetuning={**study.finetuning, "BATCH_SIZE": 7})
+    again = Recorder()
+    runner.run(changed, again.kinds())
+    assert sorted(title.split("] ")[1] for title in again.titles) == [
+        "evaluate-panx-en-seed0",
+        "evaluate-panx-fi-seed0",
+        "finetune-panx-en-seed0",
+        "finetune-panx-fi-seed0",
+    ]
+
+
+def test_other_data_reruns_everything(study):
+    runner.run(study, Recorder().kinds())
+    world = Path(study.data_dir) / "world.json"
+    world.parent.mkdir()
+    world.write_text("{}")
+    again = Recorder()
+    runner.run(study, again.kinds())
+    assert len(again.titles) == 7
+
+
+def test_moving_the_output_reruns_everything_under_the_same_names(study, tmp_path):
+    runner.run(study, Recorder().kinds())
+    moved = dataclasses.replace(study, output_dir=str(tmp_path / "elsewhere"))
+    runner.run(moved, Recorder().kinds())
+    names = [
+        sorted(folder.name for folder in (Path(one.output_dir) / "stages").iterdir())
+        for one in (study, moved)
+    ]
+    assert names[0] == names[1]
+
+
+def test_rows_survive_the_file(tmp_path):
+    row = ResultRow("s", "e", 0, "panx", "en", "ar", "test", "span_f1", 12.5, 10, 3)
+    write_rows(tmp_path / "rows.jsonl", [row])
+    assert read_rows(tmp_path / "rows.jsonl") == [row]
+
+
+@pytest.mark.parametrize("line", ["{", '{"study": "s"}', "[]"])
+def test_a_broken_table_names_the_line(tmp_path, line):
+    (tmp_path / "rows.jsonl").write_text(line + "\n")
+    with pytest.raises(UserError, match="line 1: not a result row"):
+        read_rows(tmp_path / "rows.jsonl")
+
+
+def test_the_majority_baseline_predicts_the_commonest_target():
+    toy.register()
+    scores = jobs.majority_scores(
+        toy.model(), ["toy_train", "toy_train"], ["toy_eval.aa", "toy_eval.bb"]
+    )
+    # 32 of 64 training targets each way, so the tie goes to 'no'; 6 of 13 are odd.
+    assert [one.metrics["accuracy"] for one in scores] == pytest.approx([600 / 13] * 2)
