@@ -67,12 +67,13 @@ def logits_of(
     model: Transformer, params: Any, batch: dict[str, Any], key: jax.Array | None = None
 ) -> jax.Array:
     """Logits of a batch; dropout only with a key."""
-    return model.apply(
+    logits: Any = model.apply(
         {"params": params},
         **{k: v for k, v in batch.items() if k != "decoder_loss_weights"},
         enable_dropout=key is not None,
         rngs=None if key is None else {"dropout": key},
     )
+    return logits
 
 
 @partial(jax.jit, static_argnums=(0, 3))
