@@ -92,7 +92,8 @@ def heat_map(findings: Findings, table: Transfer, folder: Path) -> Drawing:
     """Draws source by target; the diagonal, the in-language scores, is framed."""
     sources, targets = findings.ordered(table.sources), findings.ordered(table.targets)
     values = np.array([[_or_nan(table.score.get(s, t)) for t in targets] for s in sources])
-    low, high = palette.bounds([v for _, _, v in table.score.pairs()])
+    known = [value for _, _, value in table.score.pairs()]
+    low, high = palette.bounds(known)
     task = TASK_NAMES.get(table.task, table.task)
     metric = METRIC_NAMES.get(table.metric, table.metric)
     with mpl.rc_context(_STYLE):
@@ -105,7 +106,7 @@ def heat_map(findings: Findings, table: Transfer, folder: Path) -> Drawing:
             axes.text(
                 j,
                 i,
-                decimal(values[i, j], 0),
+                decimal(values[i, j], palette.digits(known)),
                 ha="center",
                 va="center",
                 color=PAPER if inverted else INK,

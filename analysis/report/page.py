@@ -53,7 +53,8 @@ def render(
 def _task(findings: Findings, table: Transfer, folder: Path) -> dict[str, Any]:
     """Returns what the template says about one task."""
     heat = figures.heat_map(findings, table, folder)
-    low, high = palette.bounds([value for _, _, value in table.score.pairs()])
+    known = [value for _, _, value in table.score.pairs()]
+    low, high = palette.bounds(known)
     return {
         "id": table.task,
         "name": TASK_NAMES.get(table.task, table.task),
@@ -64,7 +65,7 @@ def _task(findings: Findings, table: Transfer, folder: Path) -> dict[str, Any]:
         "headline": sentences.headline(findings, table),
         "sentences": sentences.about_task(table),
         "predictors": sentences.about_planted(findings, table),
-        "heat": _heat(findings, table, low, high),
+        "heat": _heat(findings, table, (low, high), palette.digits(known)),
         "heat_file": heat.name,
         "low": decimal(low, 0),
         "high": decimal(high, 0),
@@ -79,7 +80,9 @@ def _task(findings: Findings, table: Transfer, folder: Path) -> dict[str, Any]:
     }
 
 
-def _heat(findings: Findings, table: Transfer, low: float, high: float) -> dict[str, Any]:
+def _heat(
+    findings: Findings, table: Transfer, bounds: tuple[float, float], digits: int
+) -> dict[str, Any]:
     """Returns the heat map as rows of cells; the numbers are those of the matrix table."""
     matrix = tables.matrix(findings, table)
     targets = matrix.columns[1:-1]
@@ -92,17 +95,19 @@ def _heat(findings: Findings, table: Transfer, low: float, high: float) -> dict[
             spread_text = f" ± {decimal(spread)} (seeds)" if spread is not None else ""
             cells.append(
                 {
-                    "text": plain(value, 0),
-                    "step": None if value is None else palette.step(value, low, high),
+                    "text": plain(value, digits),
+                    "step": None if value is None else palette.step(value, *bounds),
                     "own": source == target,
                     "tip": f"{name(source)} → {name(target)}: {plain(value, 1)}{spread_text}",
                 }
             )
-        rows.append({"code": source, "name": name(source), "cells": cells, "mean": plain(mean, 0)})
+        rows.append(
+            {"code": source, "name": name(source), "cells": cells, "mean": plain(mean, digits)}
+        )
     return {
         "targets": [(target, name(target)) for target in targets],
         "rows": rows,
-        "means": [plain(value, 0) for value in means[1:]],
+        "means": [plain(value, digits) for value in means[1:]],
     }
 
 

@@ -25,6 +25,9 @@ LIGHT = {
     "paper": PAPER, "ink": INK, "muted": MUTED, "rule": RULE, "accent": ACCENT, "second": SECOND,
 }  # fmt: skip
 
+SMALL = 10.0
+"""Tables whose scores are all below this are shown with a decimal."""
+
 FIRST_INVERTED = 6
 """From this step of the heat scale on, the numbers in the cells take the paper's colour."""
 
@@ -50,15 +53,21 @@ def step(value: float, low: float, high: float) -> int:
     return min(len(HEAT) - 1, max(0, int(len(HEAT) * (value - low) / (high - low))))
 
 
-def bounds(values: list[float], nearest: int = 5) -> tuple[float, float]:
-    """Returns the ends of a heat scale: the values' range, widened to multiples of `nearest`.
+def bounds(values: list[float]) -> tuple[float, float]:
+    """Returns the ends of a heat scale: the values' range, widened to multiples of 5 (or of 1).
 
-    >>> bounds([12.0, 83.4])
-    (10.0, 85.0)
+    >>> bounds([12.0, 83.4]), bounds([0.3, 3.4])
+    ((10.0, 85.0), (0.0, 4.0))
     """
+    nearest = 5 if max(values) >= SMALL else 1
     low = nearest * (min(values) // nearest)
     high = nearest * -(-max(values) // nearest)
     return float(low), float(high if high > low else low + nearest)
+
+
+def digits(values: list[float]) -> int:
+    """Returns how many decimals a heat map shows."""
+    return 0 if max(values) >= SMALL else 1
 
 
 def _variables(theme: dict[str, str], heat: tuple[str, ...]) -> str:

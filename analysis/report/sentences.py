@@ -13,6 +13,7 @@ from analysis.report.words import (
     equal,
     evidence,
     listing,
+    p_number,
     p_value,
     sentence,
 )
@@ -48,6 +49,12 @@ def about_predictors(findings: Findings) -> list[str]:
     ]
     if not tests:
         return ["No correlation could be computed; the tables below say why."]
+    least = min(1 / c.relabellings for c in tests)
+    if least >= SIGNIFICANT:
+        return [
+            f"With so few languages p cannot fall below {p_number(least)}, whatever the scores: "
+            "the correlations below describe these pairs and prove nothing."
+        ]
     low = sum(c.p is not None and c.p < SIGNIFICANT for c in tests)
     chance = len(tests) * SIGNIFICANT
     return [
@@ -204,8 +211,9 @@ def _between(table: Transfer) -> Iterable[str]:
         yield f"All {total} zero-shot scores lie between these two bounds of their target."
     elif total:
         named = listing(outside) if len(outside) <= 6 else listing([*outside[:5], "others"])
+        some = f"{inside} of" if inside else "None of the"
         yield (
-            f"{inside} of {total} zero-shot scores lie between these two bounds of their target; "
+            f"{some} {total} zero-shot scores lie between these two bounds of their target; "
             f"outside {'lies' if len(outside) == 1 else 'lie'} {named}."
         )
 

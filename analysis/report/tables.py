@@ -12,6 +12,9 @@ from analysis.report.findings import Findings
 from analysis.report.words import METRIC_NAMES, TASK_NAMES, plain
 from analysis.transfer import FORMS, Transfer
 
+MOST_SHOWN = 5
+"""A setting with more values than this is counted, not listed."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
@@ -228,7 +231,9 @@ def settings(findings: Findings) -> Table:
     rows: list[tuple[str, Any]] = []
 
     def add(setting: str, values: Iterable[Any]) -> None:
-        distinct = sorted({str(value) for value in values})
+        distinct = sorted({_shown(value) for value in values})
+        if len(distinct) > MOST_SHOWN:
+            distinct = [f"{len(distinct)} different ones"]
         if distinct:
             rows.append((setting, ", ".join(distinct)))
 
@@ -246,9 +251,7 @@ def settings(findings: Findings) -> Table:
     add("seed of the statistics", [findings.seed])
     keys = sorted({key for row in findings.rows for key in row.provenance})
     for key in keys:
-        values = {str(row.provenance[key]) for row in findings.rows if key in row.provenance}
-        shown = ", ".join(sorted(values)) if len(values) <= 5 else f"{len(values)} different values"
-        rows.append((key, shown))
+        add(key, (row.provenance[key] for row in findings.rows if key in row.provenance))
     return Table("settings", "Settings", ("setting", "value"), rows)
 
 
@@ -259,6 +262,13 @@ def every(findings: Findings) -> list[Table]:
     tables += [sources(findings), transfer(findings), pairs(findings), features(findings)]
     tables += [correlations(findings), lm_statistics(findings), settings(findings)]
     return [table for table in tables if table.rows]
+
+
+def _shown(value: Any) -> str:
+    """Returns a setting as text: a dict of versions as 'name version, name version'."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {value[key]}" for key in value)
+    return str(value)
 
 
 def _title(table: Transfer) -> str:

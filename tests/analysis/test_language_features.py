@@ -23,7 +23,9 @@ def test_cosine_uses_the_features_known_in_both():
     left[:7], right[5:12] = np.nan, np.nan
     x, y = left[12:], right[12:]
     expected = x @ y / np.linalg.norm(x) / np.linalg.norm(y)
-    assert cosine(left, right) == (pytest.approx(expected), 28)
+    value, shared = cosine(left, right)
+    assert value == pytest.approx(expected)
+    assert shared == 28
 
 
 def test_too_few_shared_features_are_unknown_not_zero():
@@ -33,8 +35,12 @@ def test_too_few_shared_features_are_unknown_not_zero():
     assert cosine(np.zeros(30), np.ones(30)) == (None, 30)
 
 
+def typological(languages):
+    return {f.key: f for f in language_features.typological(languages)}
+
+
 def test_typology_of_the_ten_languages():
-    features = {f.key: f for f in language_features.typological([*TEN, "xx"])}
+    features = typological([*TEN, "xx"])
     assert set(features) == {
         "syntax", "syntax_imputed", "phonology", "inventory", "family", "geography"
     }  # fmt: skip
@@ -67,7 +73,8 @@ def test_overlap_by_hand_over_equally_many_words():
 def test_jaccard_is_a_share_and_symmetric(left, right):
     index = jaccard(left, right)
     assert index == jaccard(right, left)
-    assert index is None if not left | right else 0 <= index <= 1
+    assert (index is None) == (not left | right)
+    assert index is None or 0 <= index <= 1
     assert (index == 1) == (left == right and bool(left))
 
 

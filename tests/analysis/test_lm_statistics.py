@@ -56,7 +56,7 @@ def logits(model, params):
 
 
 def greedy(logits, inputs):
-    decoded = []
+    decoded: list[int] = []
     while len(decoded) < TARGET:
         decoded.append(int(logits(inputs, np.array([0, *decoded]))[-1].argmax()))
         if decoded[-1] == EOS:
@@ -82,7 +82,8 @@ def examples(logits):
 
 @pytest.fixture(scope="module")
 def batches(examples):
-    return list(_batches(*examples, {"inputs": INPUT, "targets": TARGET}, batch_size=8))
+    inputs, targets = examples
+    return list(_batches(inputs, targets, {"inputs": INPUT, "targets": TARGET}, 8))
 
 
 def slow(logits, inputs, targets):
@@ -114,7 +115,7 @@ def test_equal_to_the_slow_implementation(model, params, logits, examples, batch
 
 def test_the_same_over_several_devices(model, params, batches):
     mesh = partitioning.make_mesh(4, 1)
-    seen = []
+    seen: list[int] = []
     spread = measure(model, params, batches, mesh, seen.append)
     alone = measure(model, params, batches)
     assert spread.metrics() == pytest.approx(alone.metrics(), abs=1e-6)
