@@ -10,7 +10,7 @@ from analysis.transfer import LM_TASK
 from mt5x.studies.results import ResultRow
 
 LM_METRICS = {
-    "lm_nll": ("LM(L)", "nats per target token"),
+    "lm_nll": ("LM(L)", "nats per target token, lower is better"),
     "lm_em": ("LM_EM(L), whole sequence", "percent"),
     "lm_token_em": ("LM_EM(L), per token", "percent"),
 }
