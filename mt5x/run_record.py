@@ -2,7 +2,7 @@
 
 config.gin         the resolved configuration
 model-info.txt     every parameter: size, shape, logical axes, where it lives
-environment.json   package versions, git commit, devices
+environment.json   package versions, git commit, devices, the step that the run began at
 """
 
 import importlib.metadata
@@ -30,26 +30,17 @@ _MAY_CHANGE = frozenset(
 )
 
 
-def open_run(
-    model_dir: Path, model: EncoderDecoderModel, mesh: Mesh, ours: str | None = None
-) -> None:
-    """Claims `model_dir` for the loaded config and writes the record.
+def refuse_other_config(model_dir: Path) -> None:
+    """Leaves a folder alone that holds a run of another config than the loaded one.
 
     Raises:
-      UserError: the folder holds a run of another config; the first difference is named.
+      UserError: it does; the first difference is named.
     """
-    ours = config.resolved() if ours is None else ours
     existing = model_dir / "config.gin"
-    if existing.is_file():
-        _refuse_other_config(model_dir, existing.read_text(encoding="utf-8"), ours)
-    model_dir.mkdir(parents=True, exist_ok=True)
-    write_whole(existing, ours)
-    write_whole(model_dir / "model-info.txt", parameter_overview(model, mesh))
-    write_whole(model_dir / "environment.json", json.dumps(environment(), indent=1) + "\n")
-
-
-def _refuse_other_config(model_dir: Path, theirs: str, ours: str) -> None:
-    before, now = config.bindings_of(theirs), config.bindings_of(ours)
+    if not existing.is_file():
+        return
+    before = config.bindings_of(existing.read_text(encoding="utf-8"))
+    now = config.bindings_of(config.resolved())
     for name in sorted(before.keys() | now.keys()):
         if name not in _MAY_CHANGE and before.get(name) != now.get(name):
             raise UserError(
@@ -57,6 +48,21 @@ def _refuse_other_config(model_dir: Path, theirs: str, ours: str) -> None:
                 f"{before.get(name, 'unset')} there and {now.get(name, 'unset')} here; "
                 "choose another MODEL_DIR or delete that one"
             )
+
+
+def open_run(model_dir: Path, model: EncoderDecoderModel, mesh: Mesh, initial_step: int) -> None:
+    """Writes the record of a run that begins, or goes on, in `model_dir`."""
+    model_dir.mkdir(parents=True, exist_ok=True)
+    record = {"initial_step": initial_step, **environment()}
+    write_whole(model_dir / "config.gin", config.resolved())
+    write_whole(model_dir / "model-info.txt", parameter_overview(model, mesh))
+    write_whole(model_dir / "environment.json", json.dumps(record, indent=1) + "\n")
+
+
+def initial_step(model_dir: Path) -> int:
+    """Returns the step at which the run in `model_dir` began; data is counted from there."""
+    record = json.loads((model_dir / "environment.json").read_text(encoding="utf-8"))
+    return int(record["initial_step"])
 
 
 def parameter_overview(model: EncoderDecoderModel, mesh: Mesh) -> str:

@@ -2,15 +2,14 @@
 
 import contextlib
 import dataclasses
-import json
 import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
 from mt5x import input_pipeline, run_record, steps, train_state
 from mt5x.checkpoints import native
@@ -95,22 +94,24 @@ def train(
       UserError: something in the config does not fit; nothing was trained.
       Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
+    # All that can be wrong is found before the first file is written.
     run = Path(model_dir).absolute()
     mesh = partitioner.mesh
     partitioner.check_batch_size(train_dataset_cfg.batch_size)
     name = train_dataset_cfg.mixture_or_task_name
     input_pipeline.tasks_with_split(name, train_dataset_cfg.split)
     input_pipeline.check_vocabulary(name, model.module.config.vocab_size)
-    initial = None if checkpoint_cfg.initial_path is None else native.find(checkpoint_cfg.initial_path)
-    run_record.open_run(run, model, mesh)
+    run_record.refuse_other_config(run)
+    state, start = _restore_or_initialise(model, mesh, run, checkpoint_cfg, random_seed)
+    step = int(state.step)
+    last = _last_step(total_steps, relative_steps, start)
+    batches = input_pipeline.training_batches(train_dataset_cfg, random_seed, step - start)
+    batch = next(batches) if step < last else None
+
+    run_record.open_run(run, model, mesh, start)
     with contextlib.ExitStack() as closing:
         checkpoints = native.CheckpointDirectory(run, checkpoint_cfg.keep)
         closing.callback(checkpoints.close)
-        state, start = _restore_or_initialise(
-            model, mesh, run, checkpoints, initial, checkpoint_cfg.restore_optimizer, random_seed
-        )
-        step = int(state.step)
-        last = _last_step(total_steps, relative_steps, start)
         log = MetricsLog(run, step, tensorboard)
         closing.callback(log.close)
         progress = Progress(title, last - start, step - start)
@@ -122,13 +123,15 @@ def train(
         )  # fmt: skip
         train_step = steps.train_step(model, mesh)
         dropout_key = jax.random.key(random_seed)
-        batches = input_pipeline.training_batches(train_dataset_cfg, random_seed, step - start)
         stop = closing.enter_context(StopRequest())
         while step < last:
+            assert batch is not None
             rate = jnp.float32(learning_rate_fn(step))
-            batch = steps.place(next(batches), mesh)
-            state, metrics = train_step(state, batch, dropout_key, rate)
+            state, metrics = train_step(state, steps.place(batch, mesh), dropout_key, rate)
             step += 1
+            if step < last:
+                # While the device is at work.
+                batch = next(batches)
             curve.add(step, metrics, float(rate))
             period = checkpoint_cfg.period
             if step == last or stop.requested or (period and step % period == 0):
@@ -143,30 +146,21 @@ def train(
 
 
 def _restore_or_initialise(
-    model: EncoderDecoderModel,
-    mesh: Any,
-    run: Path,
-    checkpoints: native.CheckpointDirectory,
-    initial: Path | None,
-    restore_optimizer: bool,
-    seed: int,
+    model: EncoderDecoderModel, mesh: Mesh, run: Path, config: CheckpointConfig, seed: int
 ) -> tuple[TrainState, int]:
     """Returns the state to go on from, and the step at which this run began."""
     shapes = train_state.abstract_state(model)
     shardings = train_state.state_shardings(model, mesh)
-    beginning = run / "initial_step.json"
-    if checkpoints.latest_step is not None:
-        start = json.loads(beginning.read_text()) if beginning.is_file() else 0
-        return native.restore(native.find(run), shapes, shardings), start
-    if initial is None:
+    newest = native.newest(run)
+    if newest is not None:
+        return native.restore(newest, shapes, shardings), run_record.initial_step(run)
+    if config.initial_path is None:
         state = train_state.init_state(model, mesh, seed)
     else:
-        state = native.restore(initial, shapes, shardings)
-        if not restore_optimizer:
+        state = native.restore(native.find(config.initial_path), shapes, shardings)
+        if not config.restore_optimizer:
             state = train_state.with_fresh_optimizer(model, mesh, state)
-    start = int(state.step)
-    run_record.write_whole(beginning, json.dumps(start))
-    return state, start
+    return state, int(state.step)
 
 
 def _last_step(total_steps: int | None, relative_steps: int | None, start: int) -> int:
@@ -233,7 +227,7 @@ class _Evaluation:
     """What happens every EVAL_PERIOD steps."""
 
     model: EncoderDecoderModel
-    mesh: Any
+    mesh: Mesh
     evaluator: Evaluator
     infer: DatasetConfig | None
     teacher_forced: DatasetConfig | None

@@ -9,10 +9,10 @@ SAMPLE_WORLD = Path("runs/sample_world")
 
 
 def quiet_logs() -> None:
-    """Leaves the terminal to the progress bar: SeqIO and Orbax log every data set and save."""
+    """Leaves the terminal to the progress bar: SeqIO and Orbax log every data set, save and failure."""
     from absl import logging
 
-    logging.set_verbosity(logging.ERROR)
+    logging.set_verbosity(logging.FATAL)
 
 
 def load(args: argparse.Namespace) -> None:

@@ -74,16 +74,19 @@ def find(path: str | Path) -> Path:
       UserError: there is no checkpoint.
     """
     folder = Path(path).absolute()
-    if (folder / _ITEM).is_dir():
-        return folder
-    steps = {step_of(child): child for child in folder.glob(f"{_PREFIX}_*")} if folder.is_dir() else {}
-    whole = {step: child for step, child in steps.items() if step is not None}
-    if not whole:
+    found = folder if (folder / _ITEM).is_dir() else newest(folder)
+    if found is None:
         raise UserError(
             f"no checkpoint at {path}: expected a folder named {_PREFIX}_STEP, or one that holds "
             "such folders"
         )
-    return whole[max(whole)]
+    return found
+
+
+def newest(model_dir: Path) -> Path | None:
+    """Returns the whole checkpoint of the highest step in a run's folder, if there is one."""
+    steps = {step_of(folder): folder for folder in model_dir.glob(f"{_PREFIX}_*")}
+    return max(((step, folder) for step, folder in steps.items() if step is not None), default=(0, None))[1]
 
 
 def step_of(checkpoint: Path) -> int | None:
