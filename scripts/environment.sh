@@ -31,7 +31,7 @@ stage() {
 # Whatever changes one of these must be installed again. The folder is one of them: an editable
 # install points at it, so a checkout that was moved is installed anew.
 _fingerprint() {
-  { printf '%s\n' "$ROOT" "${MT5X_EXTRAS:-test}"; cat setup.py pyproject.toml constraints.txt; } | cksum
+  { printf '%s\n' "$ROOT" "${MT5X_EXTRAS:-test}"; cat setup.py constraints.txt; } | cksum
 }
 
 _find_python() {
