@@ -1,5 +1,6 @@
 """Checkpoints: T5X's names, whole or not at all, restored on another mesh, and a full disk told."""
 
+import gc
 import subprocess
 from pathlib import Path
 
@@ -66,8 +67,9 @@ def test_none_is_told(tmp_path):
         native.find(tmp_path / "nowhere")
 
 
-# Orbax's writer thread reports its failure a second time, to the thread's own hook.
+# Orbax's writer threads report their failure a second time, and leave their event loops open.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_leaves_the_last_good_checkpoint_and_says_so(tmp_path, state):
     save(tmp_path / "elsewhere", state, 1)
     size = sum(file.stat().st_blocks * 512 for file in (tmp_path / "elsewhere").rglob("*"))
@@ -84,3 +86,4 @@ def test_a_full_disk_leaves_the_last_good_checkpoint_and_says_so(tmp_path, state
         restore(disk)
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
+        gc.collect()
