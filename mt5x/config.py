@@ -5,8 +5,8 @@ are told in one sentence: a macro nobody reads, a hole nobody filled, a name tha
 """
 
 import ast
+import functools
 import inspect
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -50,11 +50,11 @@ def load(
             gin.add_config_file_search_path(path)
         for name in gin_files:
             _refuse_missing_file(name)
-            _parse(lambda name=name: gin.parse_config_file(name), name)
+            _parse(functools.partial(gin.parse_config_file, name), name)
         in_files = _bound_macros()
         for binding in bindings:
             text = _with_quoted_value(binding)
-            _parse(lambda text=text: gin.parse_config(text), f"--gin.{binding}")
+            _parse(functools.partial(gin.parse_config, text), f"--gin.{binding}")
     _refuse_unread_macros(in_files)
     _refuse_missing_macros()
 
@@ -75,7 +75,9 @@ def call(configurable: Callable[..., Any], **arguments: Any) -> Any:
     except TypeError as error:
         # Only this function's own arguments: a TypeError from inside it is a defect of ours.
         if str(error).startswith(f"{configurable.__name__}() missing"):
-            raise UserError(f"the gin files do not bind what is needed: {_first_line(error)}") from error
+            raise UserError(
+                f"the gin files do not bind what is needed: {_first_line(error)}"
+            ) from error
         raise
 
 
@@ -211,7 +213,7 @@ def _refuse_missing_file(name: str) -> None:
             for file in INSTALLATION_ROOT.glob("t5x_configs/*/*.gin")
         ]
         raise UserError(
-            f"gin file {name} is not in {os.getcwd()}, the --gin_search_paths or "
+            f"gin file {name} is not in {Path.cwd()}, the --gin_search_paths or "
             f"{INSTALLATION_ROOT}{nearest(name, shipped)}"
         )
 

@@ -20,6 +20,7 @@ from mt5x.input_pipeline import DatasetConfig, EvaluationExamples
 from mt5x.models import EncoderDecoderModel
 from mt5x.progress import Progress
 
+TokenIds = Sequence[int] | np.ndarray
 LabelsOf = Callable[[str], Sequence[str] | None]
 
 # Lengths are rounded up so that data sets of like lengths share a compiled step.
@@ -143,7 +144,7 @@ class Evaluator:
         texts: list[list[str]] = [[] for _ in tasks]
         for labels, members in groups.items():
             vocabulary = tasks[members[0]].output_features["targets"].vocabulary
-            inputs = [ids for index in members for ids in examples[index].inputs]
+            inputs: list[TokenIds] = [ids for index in members for ids in examples[index].inputs]
             if labels is None:
                 targets = [ids for index in members for ids in examples[index].targets]
                 length = _round_up(max(map(len, targets)), _TARGET_LENGTH_STEP)
@@ -196,7 +197,7 @@ def predict_texts(
     model: EncoderDecoderModel,
     params: Any,
     mesh: Mesh,
-    inputs: Sequence[Sequence[int]],
+    inputs: Sequence[TokenIds],
     vocabulary: Any,
     batch_size: int,
     max_decode_length: int,
@@ -209,7 +210,7 @@ def predict_texts(
 
 
 def _in_batches(
-    inputs: Sequence[Sequence[int]],
+    inputs: Sequence[TokenIds],
     batch_size: int,
     length: int,
     mesh: Mesh,
@@ -274,7 +275,7 @@ def _decoded(text: bytes | str) -> str:
     return text.decode("utf-8") if isinstance(text, bytes) else str(text)
 
 
-def _pad(rows: Sequence[Sequence[int]], count: int, length: int) -> np.ndarray:
+def _pad(rows: Sequence[TokenIds], count: int, length: int) -> np.ndarray:
     padded = np.zeros((count, length), np.int32)
     for index, row in enumerate(rows):
         padded[index, : len(row)] = row

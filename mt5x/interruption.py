@@ -1,6 +1,7 @@
 """SIGTERM and SIGINT as a request to stop at the next step boundary, nothing lost."""
 
 import signal
+import sys
 import types
 from typing import Self
 
@@ -8,10 +9,11 @@ EXIT_CODE = 128 + signal.SIGTERM
 
 
 class Interrupted(SystemExit):
-    """The job saved its state and stopped because it was asked to."""
+    """The job saved its state and stopped because it was asked to; it says so as it leaves."""
 
-    def __init__(self) -> None:
+    def __init__(self, message: str) -> None:
         super().__init__(EXIT_CODE)
+        print(f"mt5x: {message}", file=sys.stderr)
 
 
 class StopRequest:

@@ -33,6 +33,7 @@ class MetricsLog:
             self._writer = metric_writers.SummaryWriter(str(model_dir))
 
     def write(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Adds one entry."""
         if jax.process_index() != 0:
             return
         self._stream.write(json.dumps({"step": step, **scalars}) + "\n")
@@ -41,6 +42,7 @@ class MetricsLog:
             self._writer.write_scalars(step, dict(scalars))
 
     def close(self) -> None:
+        """Writes what is buffered."""
         if jax.process_index() == 0:
             self._stream.close()
             if self._writer is not None:

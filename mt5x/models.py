@@ -36,7 +36,7 @@ class EncoderDecoderModel:
     loss_normalizing_factor: float | str | None = None
 
     def loss_fn(
-        self, params: Any, batch: dict[str, jax.Array], dropout_rng: jax.Array | None
+        self, params: Any, batch: losses.Batch, dropout_rng: jax.Array | None
     ) -> tuple[jax.Array, dict[str, tuple[jax.Array, jax.Array]]]:
         """Returns the loss and its mergeable (sum, count) metrics; no dropout without a key."""
         return losses.loss_fn(

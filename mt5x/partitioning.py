@@ -47,6 +47,7 @@ class Partitioner:
 
     @functools.cached_property
     def mesh(self) -> Mesh:
+        """The [data, model] mesh over all devices."""
         devices = jax.devices()
         if len(devices) % self.num_partitions:
             raise UserError(
@@ -79,6 +80,7 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
+    """The sharding of what every device holds whole."""
     return NamedSharding(mesh, P())
 
 

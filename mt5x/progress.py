@@ -44,6 +44,7 @@ class Progress:
             self._write_line(shown)
 
     def close(self) -> None:
+        """Leaves the bar as it stands."""
         if self._bar is not None:
             self._bar.close()
 

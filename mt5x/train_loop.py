@@ -137,7 +137,7 @@ def train(
             if step == last or stop.requested or (period and step % period == 0):
                 checkpoints.save(state, step)
             if stop.requested and step < last:
-                raise Interrupted
+                raise Interrupted(f"stopped and saved at step {step}; run again to go on")
             if eval_period and (step % eval_period == 0 or step == last):
                 curve.flush()
                 evaluate(state, step)
@@ -208,8 +208,10 @@ class _Curve:
                 f"the loss is {loss} at step {step}; lower the learning rate, or use bfloat16 or "
                 "float32 instead of float16"
             )
-        self._totals = metrics if self._totals is None else jax.tree.map(
-            lambda a, b: a + b, self._totals, metrics
+        self._totals = (
+            metrics
+            if self._totals is None
+            else jax.tree.map(lambda a, b: a + b, self._totals, metrics)
         )
         self._count += 1
         self._progress.advance(1, {"loss": loss})
@@ -252,7 +254,7 @@ class _Evaluation:
     def _teacher_forced(self, state: TrainState) -> dict[str, float]:
         assert self.teacher_forced is not None
         eval_step = steps.eval_step(self.model, self.mesh)
-        means = {}
+        means: dict[str, float] = {}
         config = self.teacher_forced
         for task in input_pipeline.tasks_with_split(config.mixture_or_task_name, config.split):
             one = dataclasses.replace(config, mixture_or_task_name=task.name)

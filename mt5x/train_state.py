@@ -30,6 +30,7 @@ class TrainState:
 
     @property
     def step(self) -> jax.Array:
+        """Steps done, int32 scalar."""
         return self.opt_state["step"]
 
     def as_checkpoint(self) -> dict[str, Any]:
@@ -38,14 +39,13 @@ class TrainState:
 
     @classmethod
     def from_checkpoint(cls, tree: dict[str, Any]) -> "TrainState":
+        """The state of such a tree."""
         return cls(params=tree["target"], opt_state=tree["state"])
 
 
 def _init_params(model: EncoderDecoderModel, key: jax.Array) -> Any:
     tokens = jnp.ones((1, 1), jnp.int32)
-    variables = model.module.init(
-        {"params": key}, tokens, tokens, tokens, enable_dropout=False
-    )
+    variables = model.module.init({"params": key}, tokens, tokens, tokens, enable_dropout=False)
     return variables["params"]
 
 

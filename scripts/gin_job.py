@@ -9,7 +9,7 @@ SAMPLE_WORLD = Path("runs/sample_world")
 
 
 def quiet_logs() -> None:
-    """Leaves the terminal to the progress bar: SeqIO and Orbax log every data set, save and failure."""
+    """Leaves the terminal to the progress bar; SeqIO and Orbax log all they do, failures too."""
     from absl import logging
 
     logging.set_verbosity(logging.FATAL)

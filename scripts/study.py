@@ -17,9 +17,7 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "action", choices=("run", "plan"), help="run the study, or list its stages"
-    )
+    parser.add_argument("action", choices=("run", "plan"), help="run the study, or list its stages")
     parser.add_argument("file", metavar="FILE", help="the study's gin file")
     add_gin_arguments(parser)
 

@@ -46,6 +46,7 @@ class CheckpointDirectory:
 
     @property
     def latest_step(self) -> int | None:
+        """The highest step saved, or None."""
         return self._manager.latest_step()
 
     def save(self, state: TrainState, step: int) -> None:
@@ -57,13 +58,12 @@ class CheckpointDirectory:
         if step in self._manager.all_steps():
             return
         with _explain_full_disk(self._model_dir, self.latest_step):
-            arguments = ocp.args.Composite(
-                **{_ITEM: ocp.args.StandardSave(state.as_checkpoint())}
-            )
+            arguments = ocp.args.Composite(**{_ITEM: ocp.args.StandardSave(state.as_checkpoint())})
             self._manager.save(step, args=arguments)
             self._manager.wait_until_finished()
 
     def close(self) -> None:
+        """Ends Orbax's background threads."""
         self._manager.close()
 
 
@@ -86,7 +86,9 @@ def find(path: str | Path) -> Path:
 def newest(model_dir: Path) -> Path | None:
     """Returns the whole checkpoint of the highest step in a run's folder, if there is one."""
     steps = {step_of(folder): folder for folder in model_dir.glob(f"{_PREFIX}_*")}
-    return max(((step, folder) for step, folder in steps.items() if step is not None), default=(0, None))[1]
+    return max(
+        ((step, folder) for step, folder in steps.items() if step is not None), default=(0, None)
+    )[1]
 
 
 def step_of(checkpoint: Path) -> int | None:

@@ -39,7 +39,7 @@ def test_an_unknown_logical_axis_is_an_error():
 
 def test_partitions_that_do_not_divide_the_devices_are_refused():
     with pytest.raises(UserError, match=r"num_partitions=3 .* choose one of \[1, 2, 4, 8\]"):
-        Partitioner(num_partitions=3).mesh.shape
+        _ = Partitioner(num_partitions=3).mesh
 
 
 def test_no_parameter_claims_a_mesh_axis_twice_and_large_ones_are_split():

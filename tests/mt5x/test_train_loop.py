@@ -101,9 +101,7 @@ def test_resuming_a_finished_run_does_nothing(tmp_path):
 def test_relative_steps_count_from_the_initial_checkpoint(tmp_path):
     first = run(tmp_path / "first", steps=2)
     start = CheckpointConfig(initial_path=str(tmp_path / "first"), restore_optimizer=False)
-    second = run(
-        tmp_path / "second", total_steps=None, relative_steps=3, checkpoint_cfg=start
-    )
+    second = run(tmp_path / "second", total_steps=None, relative_steps=3, checkpoint_cfg=start)
     assert (first.step, second.step) == (2, 5)
 
 
@@ -115,7 +113,7 @@ def test_total_steps_within_the_initial_checkpoint_are_refused(tmp_path):
 
 
 def test_a_batch_that_the_devices_do_not_divide_is_refused_before_anything_is_written(tmp_path):
-    with pytest.raises(UserError, match="BATCH_SIZE=12.*use 8 or 16"):
+    with pytest.raises(UserError, match=r"BATCH_SIZE=12.*use 8 or 16"):
         run(tmp_path / "run", train_dataset_cfg=toy.dataset(batch_size=12))
     assert not (tmp_path / "run").exists()
 

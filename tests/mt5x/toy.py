@@ -1,6 +1,7 @@
 """Toy tasks under the byte vocabulary: enough for the engine's tests, without any data set."""
 
 import dataclasses
+from typing import Any
 
 import seqio
 import tensorflow as tf
@@ -55,7 +56,7 @@ def labels_of(task: str) -> tuple[str, ...]:
     return LABELS
 
 
-def model(**changes: object) -> EncoderDecoderModel:
+def model(**changes: Any) -> EncoderDecoderModel:
     """A one-layer network over the byte vocabulary."""
     config = T5Config(
         vocab_size=384,
@@ -67,10 +68,10 @@ def model(**changes: object) -> EncoderDecoderModel:
         mlp_dim=32,
         dropout_rate=0.1,
     )
-    settings = {"loss_normalizing_factor": "NUM_REAL_TARGET_TOKENS", **changes}
+    settings: dict[str, Any] = {"loss_normalizing_factor": "NUM_REAL_TARGET_TOKENS", **changes}
     return EncoderDecoderModel(Transformer(config), optimizers.Adafactor(), VOCABULARY, **settings)
 
 
-def dataset(**changes: object) -> DatasetConfig:
+def dataset(**changes: Any) -> DatasetConfig:
     base = DatasetConfig("toy_zeroshot", LENGTHS, "train", 8, shuffle=True, pack=True)
     return dataclasses.replace(base, **changes)

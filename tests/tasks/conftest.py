@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,18 +24,18 @@ HYPOTHESES = {
     "sw": "Mnyama anapumzika.",
 }
 
-NLI_ROW = {
+NLI_ROW: dict[str, Any] = {
     "premise": {code: PREMISES.get(code, "") for code in languages.XNLI},
     "hypothesis": HYPOTHESES,
     "label": "entailment",
 }
-ENGLISH_ONLY_ROW = {
+ENGLISH_ONLY_ROW: dict[str, Any] = {
     "premise": {code: "Rain fell." if code == "en" else "" for code in languages.XNLI},
     "hypothesis": {"en": "It was dry."},
     "label": "contradiction",
 }
-MNLI_ROW = {"premise": "A dog barks.", "hypothesis": "It is loud.", "label": 1}
-PANX_ROWS = {
+MNLI_ROW: dict[str, Any] = {"premise": "A dog barks.", "hypothesis": "It is loud.", "label": 1}
+PANX_ROWS: dict[str, dict[str, Any]] = {
     "en": {
         "tokens": ["Ada", "Lovelace", "met", "Mary", "in", "London", "."],
         "tags": ["B-PER", "I-PER", "O", "B-PER", "O", "B-LOC", "O"],
@@ -49,7 +50,7 @@ PANX_ROWS = {
     },
     "ar": {"tokens": ["لا", "أحد"], "tags": ["O", "O"], "langs": ["ar"] * 2, "spans": ["None"]},
 }
-PAWSX_ROWS = {
+PAWSX_ROWS: dict[str, dict[str, Any]] = {
     "en": {"sentence1": "He left after her.", "sentence2": "She left after him.", "label": 0},
     "ja": {"sentence1": "雨が降る。", "sentence2": "雨降りだ。", "label": "paraphrase"},
 }

@@ -1,7 +1,7 @@
 """Files that are right are imported whole; each kind of wrong file is named, line and reason."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,7 @@ GOOD = {
 }
 
 
-def files(folder: Path, contents: dict[str, str | bytes]) -> Path:
+def files(folder: Path, contents: Mapping[str, str | bytes]) -> Path:
     for name, content in contents.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

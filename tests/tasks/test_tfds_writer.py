@@ -1,6 +1,7 @@
 """Rows go in, and plain SeqIO reads the same rows out of official names; nothing half-written."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tasks.errors import DataError
 from tasks.tfds_writer import official_features, write_dataset
 from tests.tasks import conftest as rows
 
-EXAMPLES = {
+EXAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "multi_nli:1.1.0": ("validation_matched", rows.MNLI_ROW),
     "xnli:1.1.0": ("test", rows.NLI_ROW),
     "xtreme_xnli:1.1.0": ("train", rows.ENGLISH_ONLY_ROW),
