@@ -30,13 +30,11 @@ class CheckpointConfig:
 
     Attributes:
       initial_path: a checkpoint, or a folder of them, to start from; None starts afresh.
-      restore_optimizer: also take its optimizer slots, as T5X does; else they start at zero.
       period: steps between saves; the last step is always saved.
       keep: how many of the newest to keep; None keeps all.
     """
 
     initial_path: str | None = None
-    restore_optimizer: bool = True
     period: int = 1000
     keep: int | None = None
 
@@ -158,8 +156,6 @@ def _restore_or_initialise(
         state = train_state.init_state(model, mesh, seed)
     else:
         state = native.restore(native.find(config.initial_path), shapes, shardings)
-        if not config.restore_optimizer:
-            state = train_state.with_fresh_optimizer(model, mesh, state)
     return state, int(state.step)
 
 

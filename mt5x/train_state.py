@@ -72,12 +72,6 @@ def init_state(model: EncoderDecoderModel, mesh: Mesh, seed: int) -> TrainState:
     return _compiled_init(model, mesh)(jax.random.key(seed))
 
 
-def with_fresh_optimizer(model: EncoderDecoderModel, mesh: Mesh, state: TrainState) -> TrainState:
-    """Keeps the parameters and the step, and sets every optimizer slot to zero."""
-    fresh = _compiled_optimizer_init(model, mesh)(state.params)
-    return TrainState(state.params, {**fresh, "step": state.step})
-
-
 # Compiled once per (model, mesh): a study starts dozens of runs of one model in one process.
 @functools.lru_cache(maxsize=16)
 def _compiled_init(model: EncoderDecoderModel, mesh: Mesh) -> Callable[[jax.Array], TrainState]:
@@ -86,9 +80,3 @@ def _compiled_init(model: EncoderDecoderModel, mesh: Mesh) -> Callable[[jax.Arra
         return TrainState(params, model.optimizer_def.init(params))
 
     return jax.jit(init, out_shardings=state_shardings(model, mesh))
-
-
-@functools.lru_cache(maxsize=16)
-def _compiled_optimizer_init(model: EncoderDecoderModel, mesh: Mesh) -> Callable[[Params], Any]:
-    shardings = state_shardings(model, mesh).opt_state
-    return jax.jit(model.optimizer_def.init, out_shardings=shardings)

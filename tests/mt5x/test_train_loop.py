@@ -100,7 +100,7 @@ def test_resuming_a_finished_run_does_nothing(tmp_path):
 
 def test_relative_steps_count_from_the_initial_checkpoint(tmp_path):
     first = run(tmp_path / "first", steps=2)
-    start = CheckpointConfig(initial_path=str(tmp_path / "first"), restore_optimizer=False)
+    start = CheckpointConfig(initial_path=str(tmp_path / "first"))
     second = run(tmp_path / "second", total_steps=None, relative_steps=3, checkpoint_cfg=start)
     assert (first.step, second.step) == (2, 5)
 
