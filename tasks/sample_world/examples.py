@@ -4,11 +4,9 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from tasks.languages import TYDIQA_NAMES
 from tasks.sample_world import speech
-from tasks.sample_world.lexicons import Concept, opposite
+from tasks.sample_world.lexicons import ENTITY_TYPES, Concept
 from tasks.sample_world.meanings import Clause, Imagination
 from tasks.sample_world.speech import Language
 
@@ -33,56 +31,54 @@ def panx(language: Language, think: Imagination, count: int) -> Iterator[Row]:
 
 @dataclasses.dataclass(frozen=True)
 class Inference:
-    """A premise, the claim of a hypothesis about one name, and how they relate (NLI_LABELS)."""
+    """A premise, what the hypothesis says of the name last mentioned, and how they relate.
+
+    Attributes:
+      premise: the clause.
+      kind: 'it is a ...'.
+      label: index into NLI_LABELS.
+    """
 
     premise: Clause
-    name: str
-    cue: Concept
-    negated: bool
+    kind: Concept
     label: int
 
     def say(self, language: Language) -> tuple[str, str]:
         """Returns premise and hypothesis in a language."""
         return (
             speech.text(language.clause(self.premise)),
-            speech.text(language.fact(self.name, self.cue, self.negated)),
+            speech.text(language.claim(self.kind)),
         )
 
 
-def inferences(think: Imagination, rng: np.random.Generator, count: int) -> Iterator[Inference]:
+def inferences(think: Imagination, count: int) -> Iterator[Inference]:
     """Yields inferences; the three labels take turns.
 
-    An entailed cue belongs to the name. A contradicting one is its opposite, or is denied. A
-    neutral one belongs to another name of the premise, or to none.
+    The hypothesis says what kind of thing the name last mentioned is. That follows from the premise
+    or is contradicted by it; it is neutral where the premise does not say what the name is.
     """
     for i in range(count):
         label = i % 3
-        premise = think.clause()
-        facts = premise.facts()
-        (name, cue), (_, other_cue) = think.pick(facts, 2)
-        negated = bool(rng.random() < 0.2)
-        if label == _CONTRADICTION:
-            if rng.random() < 0.5:
-                negated = True
-            else:
-                cue, negated = opposite(cue), False
-        elif label == _NEUTRAL:
-            cue = other_cue if rng.random() < 0.6 else _unsaid(premise, think)
-        else:
-            negated = False
-        yield Inference(premise, name, cue, negated, label)
+        premise = think.clause(untyped_object=label == _NEUTRAL)
+        types = list(ENTITY_TYPES)
+        if label != _NEUTRAL:
+            entity_type = premise.facts()[-1][1].entity_type
+            types = [t for t in types if (t == entity_type) == (label == _ENTAILMENT)]
+        yield Inference(premise, think.kind(think.pick(types, 1)[0]), label)
 
 
 def tydiqa(language: Language, think: Imagination, count: int, split: str) -> Iterator[Row]:
-    """Yields rows of tydi_qa: two clauses, and the question to whom a word of them belongs."""
+    """Yields rows of tydi_qa: two clauses, and the question which of their names is of a kind."""
     for i in range(count):
-        clauses, (name, cue) = _clauses_and_question(think)
+        clauses, (name, cue) = _clauses_and_answer(think)
         context = " ".join(speech.text(language.clause(clause)) for clause in clauses)
         yield {
             "id": f"{TYDIQA_NAMES[language.code]}-{split}-{i}",
             "title": name,
             "context": context,
-            "question": speech.text(language.question(cue), speech.QUESTION_MARK),
+            "question": speech.text(
+                language.question(think.kind(cue.entity_type)), speech.QUESTION_MARK
+            ),
             "answers": {"text": [name], "answer_start": [context.index(name)]},
         }
 
@@ -105,31 +101,23 @@ def pawsx(language: Language, think: Imagination, count: int) -> Iterator[Row]:
 
 
 def documents(language: Language, think: Imagination, count: int) -> Iterator[str]:
-    """Yields plain text: a few clauses, some of whose facts are said again."""
+    """Yields plain text: clauses, what kind of thing each name is, and some of it said again."""
     for _ in range(count):
         sentences = []
-        for clause in think.clauses(3):
-            sentences.append(speech.text(language.clause(clause)))
-            for name, cue in think.pick(clause.facts(), 2):
-                sentences.append(speech.text(language.fact(name, cue)))
-        yield " ".join(sentences)
+        for clause in think.clauses(2):
+            sentences.append(language.clause(clause))
+            facts = clause.facts()
+            for name, cue in think.pick(facts, len(facts)):
+                sentences.append(language.fact(name, think.kind(cue.entity_type)))
+            sentences.append(language.fact(*think.pick(facts, 1)[0]))
+        yield " ".join(map(speech.text, sentences))
 
 
-def _clauses_and_question(think: Imagination) -> tuple[list[Clause], tuple[str, Concept]]:
-    """Returns two clauses and a fact of theirs whose cue they have only once."""
+def _clauses_and_answer(think: Imagination) -> tuple[list[Clause], tuple[str, Concept]]:
+    """Returns clauses and a name with its cue that is the only one of its type in them."""
     while True:
-        clauses = think.clauses(2)
+        clauses = think.clauses(1)
         facts = [fact for clause in clauses for fact in clause.facts()]
-        cues = [cue for _, cue in facts]
-        if clear := [fact for fact in facts if cues.count(fact[1]) == 1]:
-            return clauses, think.pick(clear, 1)[0]
-
-
-def _unsaid(clause: Clause, think: Imagination) -> Concept:
-    """Returns a cue that the clause does not have, nor its opposite."""
-    said = {cue for _, cue in clause.facts()}
-    said |= {opposite(cue) for cue in said}
-    while True:
-        for _, cue in think.clause().facts():
-            if cue not in said:
-                return cue
+        types = [cue.entity_type for _, cue in facts]
+        if alone := [fact for fact in facts if types.count(fact[1].entity_type) == 1]:
+            return clauses, think.pick(alone, 1)[0]

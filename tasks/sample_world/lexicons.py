@@ -20,18 +20,21 @@ from tasks.sample_world.scripts import SCRIPTS, WordMaker
 ENTITY_TYPES = ("PER", "LOC", "ORG")
 
 # Word classes that say what a name is, and how many pairs of opposites each has per entity type.
-CUE_CLASSES = {
+WORD_CLASSES = {
     "adjective": 2,
     "adposition": 1,
     "possessor": 2,  # the relational noun of which the name is the possessor: 'mother of N'
     "object": 2,  # the transitive verb whose object the name is
     "subject": 2,  # the intransitive verb whose subject the name is
+    "kind": 2,  # the noun that names the type itself: 'N is a city', 'which city?'
 }
-FUNCTION_WORDS = ("not", "the", "who")
+# The classes that a clause is made of; a kind is what follows from them.
+CUE_CLASSES = tuple(name for name in WORD_CLASSES if name != "kind")
+FUNCTION_WORDS = ("not", "the", "which", "it")
 AFFIXES = ("negation", "tense", "plural", "definite", "case")
 NEUTRAL_VERBS = 3
 
-NUM_NAMES = 64
+NUM_NAMES = 24
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -39,7 +42,7 @@ class Concept:
     """A lexical meaning.
 
     Attributes:
-      word_class: a key of CUE_CLASSES, 'verb' for a verb that says nothing of its arguments, or
+      word_class: a key of WORD_CLASSES, 'verb' for a verb that says nothing of its arguments, or
         'function'.
       entity_type: PER, LOC or ORG for a cue, else ''.
       pair: which pair of opposites; for others, which concept.
@@ -62,7 +65,7 @@ class Concept:
 
 def _cues() -> tuple[Concept, ...]:
     cues = []
-    for word_class, pairs in CUE_CLASSES.items():
+    for word_class, pairs in WORD_CLASSES.items():
         number = 0
         for entity_type in ENTITY_TYPES:
             for pair in range(pairs):
@@ -78,6 +81,7 @@ CUES = _cues()
 VERBS = tuple(
     Concept("verb", "", i, rank=(i % 2 + 0.5) / 2, name=f"verb.{i}") for i in range(NEUTRAL_VERBS)
 )
+KINDS = tuple(cue for cue in CUES if cue.word_class == "kind")
 FUNCTIONS = tuple(Concept("function", "", i, name=word) for i, word in enumerate(FUNCTION_WORDS))
 CONCEPTS = (*CUES, *VERBS, *FUNCTIONS)
 
@@ -96,14 +100,6 @@ class Lexicon:
 
     def __getitem__(self, concept: Concept) -> str:
         return self.words[concept.key]
-
-
-def opposite(concept: Concept) -> Concept:
-    """Returns the other end of a cue's pair of opposites."""
-    return _BY_KEY[f"{concept.word_class}.{concept.entity_type}.{concept.pair}.{1 - concept.pole}"]
-
-
-_BY_KEY = {concept.key: concept for concept in CONCEPTS}
 
 
 def names(rng: np.random.Generator, taken: set[str]) -> tuple[str, ...]:

@@ -5,11 +5,10 @@ person, a place or an organisation). Names themselves say nothing: any name can 
 """
 
 import dataclasses
+import random
 from collections.abc import Sequence
 
-import numpy as np
-
-from tasks.sample_world.lexicons import CUE_CLASSES, CUES, ENTITY_TYPES, VERBS, Concept
+from tasks.sample_world.lexicons import CUE_CLASSES, CUES, ENTITY_TYPES, KINDS, VERBS, Concept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Imagination:
       rng: source of all choices.
     """
 
-    def __init__(self, names: Sequence[str], rng: np.random.Generator) -> None:
+    def __init__(self, names: Sequence[str], rng: random.Random) -> None:
         self._names = list(names)
         self._rng = rng
         self._cues = {
@@ -84,15 +83,22 @@ class Imagination:
             for entity_type in ENTITY_TYPES
         }
 
-    def clause(self, names: Sequence[str] | None = None) -> Clause:
+    def clause(self, names: Sequence[str] | None = None, untyped_object: bool = False) -> Clause:
         """Returns a clause with two or three names and no word twice.
 
         Args:
           names: the three names to use instead of random ones.
+          untyped_object: ends the clause with an object that has no cue ('wise N meets M').
         """
         first, second, third = names or self.pick(self._names, 3)
         kind = self._rng.random()
         used: list[Concept] = []
+        past, negated = self._rng.random() < 0.3, self._rng.random() < 0.15
+        if untyped_object:
+            verb = self._rng.choice(VERBS)
+            return Clause(
+                self._modified(first, used), verb, NounPhrase(second), None, negated, past
+            )
         oblique = (self._cue("adposition", used), NounPhrase(third))
         if kind < 0.25:
             # 'N sings with M.'
@@ -105,14 +111,15 @@ class Imagination:
         else:
             # 'Wise N (meets) mother of M (in K).'
             subject, thing = self._modified(first, used), self._modified(second, used)
-            verb = VERBS[int(self._rng.integers(len(VERBS)))] if self._rng.random() < 0.5 else None
+            verb = self._rng.choice(VERBS) if self._rng.random() < 0.5 else None
         with_oblique = thing is None or self._rng.random() < 0.6
         return Clause(
             subject,
             verb,
             thing,
             oblique if with_oblique else None,
-            past=bool(self._rng.random() < 0.3),
+            negated,
+            past,
         )
 
     def clauses(self, count: int) -> list[Clause]:
@@ -120,26 +127,24 @@ class Imagination:
         names = self.pick(self._names, 3 * count)
         return [self.clause(names[3 * i : 3 * i + 3]) for i in range(count)]
 
-    def names_beside(self, clause: Clause, count: int) -> list[str]:
-        """Returns other names than the clause's."""
-        used = {phrase.name for phrase in clause.phrases()}
-        return self.pick([name for name in self._names if name not in used], count)
+    def kind(self, entity_type: str) -> Concept:
+        """Returns a noun for an entity type."""
+        return self._rng.choice([kind for kind in KINDS if kind.entity_type == entity_type])
 
     def pick(self, choices: Sequence, count: int) -> list:
         """Returns `count` different choices in random order."""
-        order = self._rng.permutation(len(choices))[:count]
-        return [choices[int(i)] for i in order]
+        return self._rng.sample(choices, count)
 
     def _modified(self, name: str, used: list[Concept]) -> NounPhrase:
         word_class = "adjective" if self._rng.random() < 0.5 else "possessor"
-        number = int(self._rng.integers(2, 10)) if self._rng.random() < 0.15 else None
+        number = self._rng.randrange(2, 10) if self._rng.random() < 0.15 else None
         plural = word_class == "possessor" and (number is not None or self._rng.random() < 0.2)
         definite = word_class == "possessor" and self._rng.random() < 0.2
         return NounPhrase(name, self._cue(word_class, used), number, plural, definite)
 
     def _cue(self, word_class: str, used: list[Concept]) -> Concept:
         """Draws a cue whose pair of opposites the clause has not used."""
-        entity_type = ENTITY_TYPES[int(self._rng.integers(len(ENTITY_TYPES)))]
+        entity_type = self._rng.choice(ENTITY_TYPES)
         pairs = {(cue.word_class, cue.entity_type, cue.pair) for cue in used}
         free = [
             cue
@@ -148,6 +153,6 @@ class Imagination:
         ]
         if not free:
             return self._cue(word_class, used)
-        cue = free[int(self._rng.integers(len(free)))]
+        cue = self._rng.choice(free)
         used.append(cue)
         return cue

@@ -6,7 +6,7 @@ from tasks.sample_world.grammars import Grammar
 from tasks.sample_world.lexicons import FUNCTIONS, Concept, Lexicon
 from tasks.sample_world.meanings import Clause, NounPhrase
 
-_NOT, _THE, _WHO = FUNCTIONS
+_NOT, _THE, _WHICH, _IT = FUNCTIONS
 FULL_STOP = "."
 QUESTION_MARK = "?"
 
@@ -63,6 +63,8 @@ class Language:
             case "adposition":
                 phrase = self.adposition_phrase(cue, NounPhrase(name))
                 return self._denied(phrase, cue, negated)
+            case "kind":
+                return [name, *self._denied([self.lexicon[cue]], cue, negated)]
             case "subject":
                 return self.clause(Clause(NounPhrase(name), cue, negated=negated))
             case _:
@@ -70,9 +72,13 @@ class Language:
                 verb = self._verb(Clause(NounPhrase(name), cue, negated=negated))
                 return self._beside(verb, [name], before)
 
-    def question(self, cue: Concept) -> list[str]:
-        """Returns the question for the name to which the cue belongs."""
-        return [self.lexicon[_WHO], self.lexicon[cue]]
+    def claim(self, kind: Concept) -> list[str]:
+        """Returns 'it is a city'; the pronoun stands for the name last mentioned."""
+        return [self.lexicon[_IT], self.lexicon[kind]]
+
+    def question(self, kind: Concept) -> list[str]:
+        """Returns the question for the name of a kind: 'which city'."""
+        return [self.lexicon[_WHICH], self.lexicon[kind]]
 
     def _verb(self, clause: Clause) -> list[str]:
         assert clause.verb is not None

@@ -1,4 +1,4 @@
-"""The sample world: planted truth, rows that mean what they say, and writing whole or not at all."""
+"""The sample world: planted truth, rows that mean what they say, writing whole or not at all."""
 
 import json
 
