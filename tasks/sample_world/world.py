@@ -55,7 +55,7 @@ class Size:
     train: int
     evaluation: int
     documents: int
-    pieces: int = 1000
+    pieces: int = 1200
 
 
 SIZES = {
