@@ -68,10 +68,10 @@ def inferences(think: Imagination, count: int) -> Iterator[Inference]:
 
 
 def tydiqa(language: Language, think: Imagination, count: int, split: str) -> Iterator[Row]:
-    """Yields rows of tydi_qa: two clauses, and the question which of their names is of a kind."""
+    """Yields rows of tydi_qa: a clause, and the question which of its names is of a kind."""
     for i in range(count):
-        clauses, (name, cue) = _clauses_and_answer(think)
-        context = " ".join(speech.text(language.clause(clause)) for clause in clauses)
+        clause, name, cue = _clause_and_answer(think)
+        context = speech.text(language.clause(clause))
         yield {
             "id": f"{TYDIQA_NAMES[language.code]}-{split}-{i}",
             "title": name,
@@ -113,11 +113,11 @@ def documents(language: Language, think: Imagination, count: int) -> Iterator[st
         yield " ".join(map(speech.text, sentences))
 
 
-def _clauses_and_answer(think: Imagination) -> tuple[list[Clause], tuple[str, Concept]]:
-    """Returns clauses and a name with its cue that is the only one of its type in them."""
+def _clause_and_answer(think: Imagination) -> tuple[Clause, str, Concept]:
+    """Returns a clause, and a name with its cue that is the only one of its type in it."""
     while True:
-        clauses = think.clauses(1)
-        facts = [fact for clause in clauses for fact in clause.facts()]
+        clause = think.clause()
+        facts = clause.facts()
         types = [cue.entity_type for _, cue in facts]
         if alone := [fact for fact in facts if types.count(fact[1].entity_type) == 1]:
-            return clauses, think.pick(alone, 1)[0]
+            return clause, *think.pick(alone, 1)[0]

@@ -47,19 +47,18 @@ class Clause:
         return [phrase for phrase in (self.subject, self.object, oblique) if phrase]
 
     def facts(self) -> list[tuple[str, Concept]]:
-        """Each name with its cue, in the order of `phrases`."""
-        found = []
+        """Each name with its cue, in the order of `phrases`; not of a clause with a bare object."""
+        facts = []
         for phrase in self.phrases():
-            cue = phrase.cue
-            if cue is None and self.verb and self.verb.word_class == "subject":
-                cue = self.verb if phrase is self.subject else None
-            if cue is None and phrase is self.object:
-                cue = self.verb
-            if cue is None and self.oblique and phrase is self.oblique[1]:
+            if phrase.cue is not None:
+                cue = phrase.cue
+            elif self.oblique and phrase is self.oblique[1]:
                 cue = self.oblique[0]
-            assert cue is not None, self
-            found.append((phrase.name, cue))
-        return found
+            else:
+                assert self.verb is not None
+                cue = self.verb
+            facts.append((phrase.name, cue))
+        return facts
 
 
 class Imagination:
@@ -94,11 +93,11 @@ class Imagination:
         kind = self._rng.random()
         used: list[Concept] = []
         past, negated = self._rng.random() < 0.3, self._rng.random() < 0.15
+        verb: Concept | None
+        thing: NounPhrase | None
         if untyped_object:
-            verb = self._rng.choice(VERBS)
-            return Clause(
-                self._modified(first, used), verb, NounPhrase(second), None, negated, past
-            )
+            verb, thing = self._rng.choice(VERBS), NounPhrase(second)
+            return Clause(self._modified(first, used), verb, thing, None, negated, past)
         oblique = (self._cue("adposition", used), NounPhrase(third))
         if kind < 0.25:
             # 'N sings with M.'
@@ -113,14 +112,7 @@ class Imagination:
             subject, thing = self._modified(first, used), self._modified(second, used)
             verb = self._rng.choice(VERBS) if self._rng.random() < 0.5 else None
         with_oblique = thing is None or self._rng.random() < 0.6
-        return Clause(
-            subject,
-            verb,
-            thing,
-            oblique if with_oblique else None,
-            negated,
-            past,
-        )
+        return Clause(subject, verb, thing, oblique if with_oblique else None, negated, past)
 
     def clauses(self, count: int) -> list[Clause]:
         """Returns clauses about different names (a word may come back in another clause)."""

@@ -24,7 +24,8 @@ class Language:
         head = clause.verb.rank if clause.verb else 0.25
         subject = self.noun_phrase(clause.subject)
         verb = self._verb(clause) if clause.verb else []
-        before, after = [], []
+        before: list[str] = []
+        after: list[str] = []
         (before if self._order("subject", head) == "before_verb" else after).extend(subject)
         if clause.object:
             thing = self.noun_phrase(clause.object, is_object=True)
@@ -55,22 +56,20 @@ class Language:
         before = self._order("adposition", adposition.rank) == "before_noun"
         return self._beside(self.noun_phrase(phrase), [self.lexicon[adposition]], before)
 
-    def fact(self, name: str, cue: Concept, negated: bool = False) -> list[str]:
+    def fact(self, name: str, cue: Concept) -> list[str]:
         """Returns the shortest sentence that says that the cue belongs to the name."""
         match cue.word_class:
             case "adjective" | "possessor":
-                return self._denied(self.noun_phrase(NounPhrase(name, cue)), cue, negated)
+                return self.noun_phrase(NounPhrase(name, cue))
             case "adposition":
-                phrase = self.adposition_phrase(cue, NounPhrase(name))
-                return self._denied(phrase, cue, negated)
+                return self.adposition_phrase(cue, NounPhrase(name))
             case "kind":
-                return [name, *self._denied([self.lexicon[cue]], cue, negated)]
+                return [name, self.lexicon[cue]]
             case "subject":
-                return self.clause(Clause(NounPhrase(name), cue, negated=negated))
+                return self.clause(Clause(NounPhrase(name), cue))
             case _:
                 before = self._order("object", cue.rank) == "before_verb"
-                verb = self._verb(Clause(NounPhrase(name), cue, negated=negated))
-                return self._beside(verb, [name], before)
+                return self._beside([self.lexicon[cue]], [name], before)
 
     def claim(self, kind: Concept) -> list[str]:
         """Returns 'it is a city'; the pronoun stands for the name last mentioned."""
@@ -85,21 +84,15 @@ class Language:
         form = self.lexicon[clause.verb]
         if clause.past:
             form = self._affixed(form, "tense", self._order("tense", clause.verb.rank))
-        return self._denied([form], clause.verb, clause.negated)
-
-    def _denied(self, words: list[str], head: Concept, negated: bool) -> list[str]:
-        """Negates a verb, or a phrase as if its first word were one."""
-        if not negated:
-            return words
-        match self._order("negation", head.rank):
+        if not clause.negated:
+            return [form]
+        match self._order("negation", clause.verb.rank):
             case "word_before_verb":
-                return [self.lexicon[_NOT], *words]
+                return [self.lexicon[_NOT], form]
             case "word_after_verb":
-                return [*words, self.lexicon[_NOT]]
+                return [form, self.lexicon[_NOT]]
             case side:
-                place = words.index(self.lexicon[head]) if len(words) > 1 else 0
-                changed = self._affixed(words[place], "negation", side)
-                return [*words[:place], changed, *words[place + 1 :]]
+                return [self._affixed(form, "negation", side)]
 
     def _noun(self, phrase: NounPhrase, is_object: bool) -> list[str]:
         cue = phrase.cue

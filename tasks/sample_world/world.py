@@ -111,7 +111,7 @@ class World:
         self.names = lexicons.names(rng, taken)
         # The ten first and by themselves, so that the others do not decide who shares with whom.
         ten, others = official.STUDY, [code for code in LANGUAGES if code not in official.STUDY]
-        words = {}
+        words: dict[str, lexicons.Lexicon] = {}
         for codes in (ten, others):
             sharing = lexicons.sharing(codes, settings.lexicon, *settings.overlap, rng)
             words |= lexicons.lexicons(codes, sharing, rng, taken)

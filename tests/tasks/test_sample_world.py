@@ -8,6 +8,7 @@ import pytest
 from tasks import languages, typology
 from tasks.errors import DataError
 from tasks.sample_world import grammars, lexicons, world
+from tasks.sample_world.meanings import Clause, NounPhrase
 
 QUIET = lambda name, done, total: None  # noqa: E731
 
@@ -60,6 +61,35 @@ def test_words_of_a_language_are_all_different(made):
     for language in made.languages.values():
         words = [*language.lexicon.words.values(), *made.names]
         assert len(set(words)) == len(words)
+
+
+def test_languages_say_the_same_in_their_own_order(made):
+    cue = {
+        c.word_class: c
+        for c in lexicons.CUES
+        if (c.entity_type, c.pair, c.rank) == ("PER", 0, 0.25)
+    }
+    clause = Clause(
+        NounPhrase("Subject", cue["adjective"]),
+        cue["object"],
+        NounPhrase("Object"),
+        (cue["adposition"], NounPhrase("Oblique")),
+        negated=True,
+    )
+    expected = {
+        "en": "adjective Subject not object Object adposition Oblique",
+        "hi": "adjective Subject Object Oblique adposition not object",
+        "fi": "adjective Subject not object Object Oblique adposition",
+        "ar": "not object Subject adjective Object adposition Oblique",
+        "sw": "Subject adjective prefix-object Object adposition Oblique",
+        "bn": "adjective Subject Object Oblique adposition object not",
+    }
+    for code, order in expected.items():
+        language = made.languages[code]
+        word = {word_class: language.lexicon[concept] for word_class, concept in cue.items()}
+        word["not"] = language.lexicon[lexicons.FUNCTIONS[0]]
+        word["prefix-object"] = language.lexicon.affixes["negation"] + word["object"]
+        assert language.clause(clause) == [word.get(name, name) for name in order.split()], code
 
 
 def test_names_say_nothing_about_their_type(made):
