@@ -5,27 +5,20 @@ is the prediction. Free text is decoded greedily.
 """
 
 import dataclasses
-import functools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from jax.sharding import Mesh
 
-from mt5x import input_pipeline, partitioning, run_record, steps
+from mt5x import input_pipeline, partitioning, prediction, run_record
 from mt5x.input_pipeline import DatasetConfig, EvaluationExamples
 from mt5x.models import EncoderDecoderModel
 from mt5x.progress import Progress
 
-TokenIds = Sequence[int] | np.ndarray
 LabelsOf = Callable[[str], Sequence[str] | None]
-
-# Lengths are rounded up so that data sets of like lengths share a compiled step.
-_INPUT_LENGTH_STEP = 32
-_TARGET_LENGTH_STEP = 8
 
 # {(task, split, lengths, limit): (vocabulary, examples)}
 _examples_read: dict[Any, tuple[Any, EvaluationExamples]] = {}
@@ -132,9 +125,6 @@ class Evaluator:
         title: str,
     ) -> list[list[str]]:
         """Predicts each task's examples; tasks with the same set of labels share batches."""
-        input_length = _round_up(
-            max(len(ids) for one in examples for ids in one.inputs), _INPUT_LENGTH_STEP
-        )
         groups: dict[tuple[str, ...] | None, list[int]] = {}
         for index, task in enumerate(tasks):
             labels = self.labels_of(task.name) if self.labels_of else None
@@ -144,20 +134,14 @@ class Evaluator:
         texts: list[list[str]] = [[] for _ in tasks]
         for labels, members in groups.items():
             vocabulary = tasks[members[0]].output_features["targets"].vocabulary
-            inputs: list[TokenIds] = [ids for index in members for ids in examples[index].inputs]
+            inputs = [ids for index in members for ids in examples[index].inputs]
+            common = (model, params, mesh, inputs)
+            rest = (vocabulary, dataset.batch_size)
             if labels is None:
-                targets = [ids for index in members for ids in examples[index].targets]
-                length = _round_up(max(map(len, targets)), _TARGET_LENGTH_STEP)
-                decode = steps.greedy_step(model, mesh, length)
-                predict = functools.partial(decode, params)
+                longest = max(len(ids) for index in members for ids in examples[index].targets)
+                flat = prediction.predict_texts(*common, *rest, longest, progress.advance)
             else:
-                label_ids = encode_labels(labels, vocabulary)
-                score = steps.label_step(model, mesh)
-                predict = functools.partial(_likeliest, score, params, label_ids)
-            flat = []
-            for rows in _in_batches(inputs, dataset.batch_size, input_length, mesh, predict):
-                flat += [_text(row, labels, vocabulary) for row in rows]
-                progress.advance(len(rows))
+                flat = prediction.predict_labels(*common, labels, *rest, progress.advance)
             start = 0
             for index in members:
                 texts[index] = flat[start : start + len(examples[index].inputs)]
@@ -187,66 +171,6 @@ def score_predictions(task: Any, examples: EvaluationExamples, texts: Sequence[s
     return TaskScores(task.name, metrics, len(texts))
 
 
-def encode_labels(labels: Sequence[str], vocabulary: Any) -> np.ndarray:
-    """Returns the labels' ids with EOS, int32 [labels, longest], padded with 0."""
-    rows = [[*vocabulary.encode(label), vocabulary.eos_id] for label in labels]
-    return _pad(rows, len(rows), max(map(len, rows)))
-
-
-def predict_texts(
-    model: EncoderDecoderModel,
-    params: Any,
-    mesh: Mesh,
-    inputs: Sequence[TokenIds],
-    vocabulary: Any,
-    batch_size: int,
-    max_decode_length: int,
-) -> list[str]:
-    """Greedily decodes inputs of token ids, with EOS, to texts."""
-    length = _round_up(max(map(len, inputs)), _INPUT_LENGTH_STEP)
-    decode = functools.partial(steps.greedy_step(model, mesh, max_decode_length), params)
-    batches = _in_batches(inputs, batch_size, length, mesh, decode)
-    return [_text(row, None, vocabulary) for rows in batches for row in rows]
-
-
-def _in_batches(
-    inputs: Sequence[TokenIds],
-    batch_size: int,
-    length: int,
-    mesh: Mesh,
-    predict: Callable[[jax.Array], jax.Array],
-) -> Any:
-    """Yields the predictions of each batch, padding rows dropped, one batch behind the device."""
-    pending: tuple[jax.Array, int] | None = None
-    mine = slice(
-        jax.process_index() * batch_size // jax.process_count(),
-        (jax.process_index() + 1) * batch_size // jax.process_count(),
-    )
-    for start in range(0, len(inputs), batch_size):
-        rows = inputs[start : start + batch_size]
-        batch = {"tokens": _pad(rows, batch_size, length)[mine]}
-        result = predict(steps.place(batch, mesh)["tokens"])
-        if pending is not None:
-            yield np.asarray(pending[0])[: pending[1]]
-        pending = (result, len(rows))
-    if pending is not None:
-        yield np.asarray(pending[0])[: pending[1]]
-
-
-def _likeliest(
-    score: Callable[..., jax.Array], params: Any, label_ids: np.ndarray, tokens: jax.Array
-) -> jax.Array:
-    return score(params, tokens, label_ids).argmax(axis=-1)
-
-
-def _text(prediction: Any, labels: Sequence[str] | None, vocabulary: Any) -> str:
-    if labels is not None:
-        return labels[int(prediction)]
-    ids = prediction.tolist()
-    end = ids.index(vocabulary.eos_id) if vocabulary.eos_id in ids else len(ids)
-    return str(vocabulary.decode([token for token in ids[:end] if token]))
-
-
 def _write_predictions(
     output_dir: Path, step: int, scores: TaskScores, examples: EvaluationExamples, texts: list[str]
 ) -> None:
@@ -273,14 +197,3 @@ def _write_predictions(
 
 def _decoded(text: bytes | str) -> str:
     return text.decode("utf-8") if isinstance(text, bytes) else str(text)
-
-
-def _pad(rows: Sequence[TokenIds], count: int, length: int) -> np.ndarray:
-    padded = np.zeros((count, length), np.int32)
-    for index, row in enumerate(rows):
-        padded[index, : len(row)] = row
-    return padded
-
-
-def _round_up(value: int, multiple: int) -> int:
-    return -(-value // multiple) * multiple

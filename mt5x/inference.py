@@ -8,10 +8,11 @@ from typing import Any
 from mt5x import input_pipeline, run_record, train_state
 from mt5x.checkpoints import native
 from mt5x.errors import UserError
-from mt5x.evaluation import Evaluator, TaskScores, predict_texts
+from mt5x.evaluation import Evaluator, TaskScores
 from mt5x.input_pipeline import DatasetConfig
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner
+from mt5x.prediction import predict_texts
 
 
 def restore_params(

@@ -40,7 +40,9 @@ def run(args: argparse.Namespace) -> int:
     if not args.source.is_dir():
         raise DataError(f"there is no folder {args.source}; give the folder that holds the files")
     planned = importer.plan(args.source)
-    with tqdm(total=planned.num_bytes, unit="B", unit_scale=True, desc="import") as bar:
+    with tqdm(
+        total=planned.num_bytes, unit="B", unit_scale=True, desc="import", disable=None
+    ) as bar:
         counts = importer.write(planned, args.out, bar.update)
     rows = [
         (name, ", ".join(f"{split} {count:,}" for split, count in splits.items()))

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     settings = world.Settings(
         seed=args.seed, syntax=args.syntax, lexicon=args.lexicon, size=args.size, **chosen
     )
-    with tqdm(desc="sample world", unit="data set", leave=False) as bar:
+    with tqdm(desc="sample world", unit="data set", leave=False, disable=None) as bar:
 
         def show(name: str, done: int, total: int) -> None:
             bar.total = total

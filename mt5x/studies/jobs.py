@@ -33,17 +33,25 @@ def majority_scores(
     train_tasks: list[str],
     eval_tasks: list[str],
     split: str = "validation",
+    num_train_examples: int | None = 2000,
 ) -> list[TaskScores]:
     """Predicts for every example of eval_tasks[i] the commonest target of train_tasks[i].
 
-    The model is there for its vocabulary, which is the tasks' own.
+    Args:
+      model: there for its vocabulary, which is the tasks' own.
+      train_tasks: SeqIO tasks with a train split.
+      eval_tasks: as many SeqIO tasks with `split`.
+      split: evaluated split.
+      num_train_examples: training examples that are counted; None counts all.
     """
     for name in (*train_tasks, *eval_tasks):
         input_pipeline.check_vocabulary(name, model.module.config.vocab_size)
     scores = []
     for train_name, eval_name in zip(train_tasks, eval_tasks, strict=True):
         train_task = input_pipeline.registered(train_name)
-        trained = input_pipeline.evaluation_examples(train_task, "train", None, False, None)
+        trained = input_pipeline.evaluation_examples(
+            train_task, "train", None, False, num_train_examples
+        )
         vocabulary = train_task.output_features["targets"].vocabulary
         counts = collections.Counter(tuple(ids.tolist()) for ids in trained.targets)
         commonest = min(counts, key=lambda ids: (-counts[ids], ids))

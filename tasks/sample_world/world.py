@@ -117,7 +117,8 @@ class World:
         ten, others = official.STUDY, [code for code in LANGUAGES if code not in official.STUDY]
         words: dict[str, lexicons.Lexicon] = {}
         for codes in (ten, others):
-            sharing = lexicons.sharing(codes, settings.lexicon, *settings.overlap, rng)
+            least, greatest = settings.overlap
+            sharing = lexicons.sharing(codes, settings.lexicon, least, greatest, rng)
             words |= lexicons.lexicons(codes, sharing, rng, taken)
         by_rule = grammars.grammars(LANGUAGES, settings.syntax)
         self.languages = {code: Language(code, by_rule[code], words[code]) for code in LANGUAGES}

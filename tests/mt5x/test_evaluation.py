@@ -6,8 +6,9 @@ import pytest
 
 from mt5x import train_state
 from mt5x.errors import UserError
-from mt5x.evaluation import Evaluator, encode_labels, predict_texts
+from mt5x.evaluation import Evaluator
 from mt5x.partitioning import make_mesh
+from mt5x.prediction import encode_labels, predict_texts
 from tests.mt5x import toy
 
 
@@ -77,7 +78,7 @@ def test_labels_end_in_eos_and_are_padded():
 
 
 def test_predicted_texts_come_in_order(trained):
-    inputs = [[*toy.VOCABULARY.encode(f"text {number}"), 1] for number in range(5)]
+    inputs = [[*toy.VOCABULARY.encode("text " * (9 - number)), 1] for number in range(5)]
     model, params, mesh = trained
     alone = [predict_texts(model, params, mesh, [ids], toy.VOCABULARY, 1, 8)[0] for ids in inputs]
     assert predict_texts(model, params, mesh, inputs, toy.VOCABULARY, 2, 8) == alone

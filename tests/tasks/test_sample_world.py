@@ -89,7 +89,7 @@ def test_languages_say_the_same_in_their_own_order(made):
 
 
 def test_names_say_nothing_about_their_type(made):
-    counts = {}
+    counts: dict[str, list[str]] = {}
     for row in made.panx("en", "train", 3000):
         for span in row["spans"]:
             kind, name = span.split(": ")
