@@ -19,16 +19,15 @@ from tasks.sample_world.scripts import SCRIPTS, WordMaker
 
 ENTITY_TYPES = ("PER", "LOC", "ORG")
 
-# Word classes that say what a name is; each has WORDS_PER_TYPE words for every entity type.
-WORD_CLASSES = (
-    "adjective",
-    "adposition",
-    "possessor",  # the relational noun of which the name is the possessor: 'mother of N'
-    "object",  # the transitive verb whose object the name is
-    "subject",  # the intransitive verb whose subject the name is
-    "kind",  # the noun that names the type itself: 'N is a city', 'which city?'
-)
-WORDS_PER_TYPE = 2
+# Word classes that say what a name is, and how many pairs of opposites each has per entity type.
+WORD_CLASSES = {
+    "adjective": 2,
+    "adposition": 1,
+    "possessor": 2,  # the relational noun of which the name is the possessor: 'mother of N'
+    "object": 2,  # the transitive verb whose object the name is
+    "subject": 2,  # the intransitive verb whose subject the name is
+    "kind": 2,  # the noun that names the type itself: 'N is a city', 'which city?'
+}
 # The classes that a clause is made of; a kind is what follows from them.
 CUE_CLASSES = tuple(name for name in WORD_CLASSES if name != "kind")
 FUNCTION_WORDS = ("not", "the", "which", "it")
@@ -43,38 +42,45 @@ class Concept:
     """A lexical meaning.
 
     Attributes:
-      word_class: one of WORD_CLASSES, 'verb' for a verb that says nothing of its arguments, or
+      word_class: a key of WORD_CLASSES, 'verb' for a verb that says nothing of its arguments, or
         'function'.
       entity_type: PER, LOC or ORG for a cue, else ''.
-      number: tells the concepts of a class and type apart.
+      pair: which pair of opposites; for others, which concept.
+      pole: 0 or 1, the end of the pair.
       rank: in [0, 1), decides which order the word takes where a language has no dominant one.
-      name: of a function word.
     """
 
     word_class: str
     entity_type: str
-    number: int
+    pair: int
+    pole: int = 0
     rank: float = 0.0
     name: str = ""
 
     @property
     def key(self) -> str:
         """A readable name, unique among concepts."""
-        return ".".join(filter(None, (self.word_class, self.entity_type, str(self.number))))
+        return self.name or f"{self.word_class}.{self.entity_type}.{self.pair}.{self.pole}"
 
 
 def _cues() -> tuple[Concept, ...]:
-    # The words of a type differ in rank, so that 'no dominant order' splits each class and type.
-    return tuple(
-        Concept(word_class, entity_type, number, (number % 2 + 0.5) / 2)
-        for word_class in WORD_CLASSES
-        for entity_type in ENTITY_TYPES
-        for number in range(WORDS_PER_TYPE)
-    )
+    cues = []
+    for word_class, pairs in WORD_CLASSES.items():
+        number = 0
+        for entity_type in ENTITY_TYPES:
+            for pair in range(pairs):
+                for pole in (0, 1):
+                    # Opposites differ in rank, so 'no dominant order' splits every pair and type.
+                    rank = ((number + pole) % 2 + 0.5) / 2
+                    cues.append(Concept(word_class, entity_type, pair, pole, rank))
+                number += 1
+    return tuple(cues)
 
 
 CUES = _cues()
-VERBS = tuple(Concept("verb", "", i, (i % 2 + 0.5) / 2) for i in range(NEUTRAL_VERBS))
+VERBS = tuple(
+    Concept("verb", "", i, rank=(i % 2 + 0.5) / 2, name=f"verb.{i}") for i in range(NEUTRAL_VERBS)
+)
 KINDS = tuple(cue for cue in CUES if cue.word_class == "kind")
 FUNCTIONS = tuple(Concept("function", "", i, name=word) for i, word in enumerate(FUNCTION_WORDS))
 CONCEPTS = (*CUES, *VERBS, *FUNCTIONS)
@@ -115,16 +121,11 @@ def lexicons(
     """
     makers = {language: WordMaker(language, rng, taken) for language in languages}
     words: dict[str, dict[str, str]] = {language: {} for language in languages}
-    # Class by class, so that overlap comes out as planted in each of them.
-    groups = {
-        concept: partition
-        for word_class in (*WORD_CLASSES, "verb", "function")
-        for concept, partition in _partitions(
-            [c for c in CONCEPTS if c.word_class == word_class], sharing, rng
-        )
-    }
+    fields = sorted({(c.word_class, c.entity_type, c.pair) for c in CONCEPTS})
+    groups = dict(zip(fields, _groups(sharing, len(fields), rng), strict=True))
     for concept in CONCEPTS:
-        group_of = groups[concept]
+        # Opposites are borrowed together: who says 'with' says 'without'.
+        group_of = groups[concept.word_class, concept.entity_type, concept.pair]
         syllables = 1 if concept.word_class in ("function", "adposition") else 2
         for group in sorted(set(group_of)):
             members = [
@@ -179,20 +180,14 @@ def sharing(
     return np.clip(low + (high - low) * scaled, low, high)
 
 
-def _partitions(
-    concepts: Sequence[Concept], sharing: np.ndarray, rng: np.random.Generator
-) -> list[tuple[Concept, list[int]]]:
-    """Draws who shares each concept: for each language the number of its group.
+def _groups(sharing: np.ndarray, count: int, rng: np.random.Generator) -> list[list[int]]:
+    """Draws `count` partitions of the languages; a pair falls together about as often as it shares.
 
     A threshold is drawn evenly from [0, 1) (stratified, so that small lexicons come out as planted)
     and languages whose sharing exceeds it are joined.
     """
-    count = len(concepts)
     thresholds = rng.permutation((np.arange(count) + rng.random(count)) / count)
-    return [
-        (concept, _components(sharing > threshold))
-        for concept, threshold in zip(concepts, thresholds, strict=True)
-    ]
+    return [_components(sharing > threshold) for threshold in thresholds]
 
 
 def _components(linked: np.ndarray) -> list[int]:

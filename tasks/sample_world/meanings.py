@@ -135,8 +135,16 @@ class Imagination:
         return NounPhrase(name, self._cue(word_class, used), number, plural, definite)
 
     def _cue(self, word_class: str, used: list[Concept]) -> Concept:
-        """Draws a cue that the clause has not used."""
-        choices = self._cues[word_class, self._rng.choice(ENTITY_TYPES)]
-        cue = self._rng.choice([cue for cue in choices if cue not in used])
+        """Draws a cue whose pair of opposites the clause has not used."""
+        entity_type = self._rng.choice(ENTITY_TYPES)
+        pairs = {(cue.word_class, cue.entity_type, cue.pair) for cue in used}
+        free = [
+            cue
+            for cue in self._cues[word_class, entity_type]
+            if (cue.word_class, cue.entity_type, cue.pair) not in pairs
+        ]
+        if not free:
+            return self._cue(word_class, used)
+        cue = self._rng.choice(free)
         used.append(cue)
         return cue
