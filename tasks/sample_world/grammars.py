@@ -104,18 +104,15 @@ def grammars(languages: Sequence[str], syntax: str) -> dict[str, Grammar]:
     return {language: grammar_of(language) for language in languages}
 
 
-def similarity(one: Grammar, other: Grammar, usage: Mapping[str, float]) -> float:
+def similarity(one: Grammar, other: Grammar) -> float:
     """Returns the share of constructions, in [0, 1], that two grammars form in the same way.
 
-    Args:
-      one: a grammar.
-      other: another.
-      usage: how often text uses each parameter, in any unit.
+    The mean over the parameters of what two distributions over a parameter's values have in common.
     """
-    common = {
-        parameter: sum(
+    common = [
+        sum(
             min(share, other.parameters[parameter].get(name, 0.0)) for name, share in values.items()
         )
         for parameter, values in one.parameters.items()
-    }
-    return sum(common[name] * usage[name] for name in common) / sum(usage.values())
+    ]
+    return sum(common) / len(common)

@@ -1,10 +1,8 @@
 """From a meaning to the words of a language: order, affixes and function words of its grammar."""
 
-import collections
 import dataclasses
-from collections.abc import Sequence
 
-from tasks.sample_world.grammars import ORDERS, Grammar
+from tasks.sample_world.grammars import Grammar
 from tasks.sample_world.lexicons import FUNCTIONS, Concept, Lexicon
 from tasks.sample_world.meanings import Clause, NounPhrase
 
@@ -123,21 +121,6 @@ class Language:
     @staticmethod
     def _beside(words: list[str], added: list[str], before: bool) -> list[str]:
         return added + words if before else words + added
-
-
-def usage(clauses: Sequence[Clause], language: Language) -> dict[str, float]:
-    """Returns how often each parameter of the grammar is asked for per clause."""
-    asked: collections.Counter[str] = collections.Counter()
-
-    class Asked(Grammar):
-        def choose(self, parameter: str, rank: float) -> str:
-            asked[parameter] += 1
-            return super().choose(parameter, rank)
-
-    observed = dataclasses.replace(language, grammar=Asked(language.grammar.parameters))
-    for clause in clauses:
-        observed.clause(clause)
-    return {parameter: asked[parameter] / len(clauses) for parameter in ORDERS}
 
 
 def text(words: list[str], end: str = FULL_STOP) -> str:

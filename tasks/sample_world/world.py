@@ -23,7 +23,7 @@ import numpy as np
 from tasks import languages as official
 from tasks import tfds_writer, typology
 from tasks.errors import DataError
-from tasks.sample_world import examples, grammars, lexicons, pieces, speech
+from tasks.sample_world import examples, grammars, lexicons, pieces
 from tasks.sample_world.examples import Row
 from tasks.sample_world.meanings import Imagination
 from tasks.sample_world.scripts import SCRIPTS
@@ -31,7 +31,6 @@ from tasks.sample_world.speech import Language
 
 SYNTAX_DIALS = ("typology", "shared")
 LEXICON_DIALS = ("relation", "equal", "drawn")
-OVERLAP = {"relation": (0.6, 0.9), "equal": (0.75, 0.75), "drawn": (0.2, 0.95)}
 
 # The ten languages of the study come first. The others are there because the official data sets
 # hold them: their words are made up of letters, not of whole pieces.
@@ -73,15 +72,14 @@ class Settings:
       seed: of all random choices.
       syntax: 'typology' (each language's own, from WALS) or 'shared' (one grammar for all).
       lexicon: 'relation', 'equal' or 'drawn': which languages write words alike (see `lexicons`).
-      overlap: least and greatest probability that two languages share a word; None for the
-        dial's own (OVERLAP).
+      overlap: least and greatest probability that two languages share a word.
       size: a key of SIZES.
     """
 
     seed: int = 0
     syntax: str = "typology"
     lexicon: str = "relation"
-    overlap: tuple[float, float] | None = None
+    overlap: tuple[float, float] = (0.3, 0.8)
     size: str = "default"
 
     def __post_init__(self) -> None:
@@ -92,8 +90,6 @@ class Settings:
                     f"{name} of the sample world is one of {', '.join(dials)}, "
                     f"not '{getattr(self, name)}'"
                 )
-        if self.overlap is None:
-            object.__setattr__(self, "overlap", OVERLAP[self.lexicon])
         low, high = self.overlap
         if not 0 <= low <= high <= 1:
             raise DataError(f"overlap needs 0 <= least <= greatest <= 1, got {low} and {high}")
@@ -146,8 +142,6 @@ class World:
                 for one in self.languages.values()
             }
 
-        think = self.think("usage")
-        usage = speech.usage([think.clause() for _ in range(1000)], self.languages["en"])
         return {
             "seed": self.settings.seed,
             "settings": dataclasses.asdict(self.settings),
@@ -162,10 +156,7 @@ class World:
                 for code, language in self.languages.items()
             },
             "names": self.names,
-            "usage": usage,
-            "syntactic_similarity": pairs(
-                lambda a, b: grammars.similarity(a.grammar, b.grammar, usage)
-            ),
+            "syntactic_similarity": pairs(lambda a, b: grammars.similarity(a.grammar, b.grammar)),
             "lexical_overlap": pairs(lambda a, b: lexicons.overlap(a.lexicon, b.lexicon)),
         }
 
