@@ -110,8 +110,10 @@ def test_later_targets_do_not_reach_earlier_ones(small):
     model, params = small
     batch = unpacked_batch([([5, 6, 1], [7, 8, 9, 10, 1])], 3, 5)
     before = logits_of(model, params, batch)
-    batch["decoder_input_tokens"][0, 3] = 50
-    after = logits_of(model, params, batch)
+    # A copy: JAX may still be reading the first batch's own buffer.
+    changed = batch["decoder_input_tokens"].copy()
+    changed[0, 3] = 50
+    after = logits_of(model, params, {**batch, "decoder_input_tokens": changed})
     np.testing.assert_array_equal(before[0, :3], after[0, :3])
     assert np.abs(before[0, 3:] - after[0, 3:]).max() > 1e-3
 
