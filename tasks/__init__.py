@@ -10,5 +10,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from tasks import registration
+from tasks.by_name import registry
 
 registration.register()
+registry.install()

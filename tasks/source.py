@@ -1,4 +1,4 @@
-"""A SeqIO data source for official TFDS data sets that is found when it is read, or fails at once.
+"""A SeqIO data source for data sets in TFDS's form that is found when it is read, or fails at once.
 
 `seqio.TfdsDataSource` fixes the data directory early and, when a data set is absent, spends
 minutes on the network before it raises. This one is the same source with three differences: the
@@ -22,7 +22,7 @@ _NEVER_DOWNLOADED = ("c4",)
 
 
 class TfdsSource(seqio.TfdsDataSource):
-    """The official TFDS data set `name`, its splits renamed by `splits`.
+    """The data set `name` as TFDS stores it, its splits renamed by `splits`.
 
     Args:
       name: 'wikiann/en:1.0.0' or 'xnli:1.1.0'; one that `tasks.tfds_schemas` knows.
@@ -96,6 +96,12 @@ class _Loader(seqio.LazyTfdsLoader):
     def _download(self) -> None:
         """Downloads and prepares the data set as TFDS does, or says why not."""
         name, _, _ = tfds_schemas.parse(self.name)
+        if not tfds_schemas.schema(self.name).official:
+            raise DataError(
+                f"the data set '{self.name}' is not under {data_dir.described()} and TFDS does not "
+                f"have it: only `mt5x import-data SRC --out DIR` writes it, from its original "
+                f"files in SRC; then set TFDS_DATA_DIR=DIR"
+            )
         if name in _NEVER_DOWNLOADED:
             raise DataError(self._absent("it is not for download but built by a TFDS Beam job"))
         if not network.reachable():

@@ -6,19 +6,21 @@ the target is each sentinel followed by what it hides:
 
     tokens   a b c d e f g h        input    a b S0 e f S1        target   S0 c d S1 g h
 
-The segments are as long as makes the input, its EOS included, fill TASK_FEATURE_LENGTHS.
+The segments are as long as TASK_FEATURE_LENGTHS lets input and target be, their EOS included.
+Beside a task of short targets they are short, and packing fills the rows.
 """
+
+from collections.abc import Sequence
 
 import seqio
 import tensorflow as tf
 
+from tasks import vocabulary
 from tasks.errors import DataError
 
 # In integers, so that Python and TensorFlow round alike.
 NOISE_PERCENT = 15
 MEAN_SPAN_LENGTH = 3
-# As many sentinels as mT5's vocabulary holds.
-_MOST_SPANS = 100
 # Documents that are joined before they are cut; short ones waste no padding then.
 _DOCUMENTS_JOINED = 128
 # Used where the caller gives no seed, so that an evaluation sees the same masks every time.
@@ -40,23 +42,35 @@ def noise_counts(length: int) -> tuple[int, int]:
     return hidden, min(spans, length - hidden)
 
 
-def segment_length(inputs_length: int) -> tuple[int, int]:
+def segment_length(inputs_length: int, targets_length: int | None = None) -> tuple[int, int]:
     """Returns the longest segment whose corrupted input fits, and the length of its target.
 
     Both count the EOS that is added: 1024 gives (1137, 229), as in mT5's pretraining.
+
+    Args:
+      inputs_length: most tokens of the input.
+      targets_length: most tokens of the target; None sets no limit.
+
+    Raises:
+      DataError: not even two tokens fit.
     """
 
     def lengths(tokens: int) -> tuple[int, int]:
         hidden, spans = noise_counts(tokens)
         return tokens - hidden + spans + 1, hidden + spans + 1
 
+    def fits(tokens: int) -> bool:
+        inputs, targets = lengths(tokens)
+        return inputs <= inputs_length and (targets_length is None or targets <= targets_length)
+
     tokens = 2
-    if lengths(tokens)[0] > inputs_length:
+    if not fits(tokens):
         raise DataError(
-            f"span corruption needs an input length of at least {lengths(tokens)[0]}, "
-            f"got {inputs_length}; raise 'inputs' in TASK_FEATURE_LENGTHS"
+            f"span corruption needs lengths of at least {lengths(tokens)[0]} for inputs and "
+            f"{lengths(tokens)[1]} for targets, got {inputs_length} and {targets_length}; raise "
+            f"TASK_FEATURE_LENGTHS"
         )
-    while lengths(tokens + 1)[0] <= inputs_length:
+    while fits(tokens + 1):
         tokens += 1
     return tokens, lengths(tokens)[1]
 
@@ -65,6 +79,7 @@ def span_corruption(
     dataset: tf.data.Dataset,
     sequence_length: dict[str, int] | None,
     output_features: dict[str, seqio.Feature],
+    targets_with_sentinels: bool = True,
 ) -> tf.data.Dataset:
     """Turns rows of token ids `targets` into corrupted `inputs` and `targets`, without EOS.
 
@@ -75,33 +90,33 @@ def span_corruption(
       dataset: rows {'targets': int32 [any length]}.
       sequence_length: the lengths of 'inputs' and 'targets'.
       output_features: the task's features; the targets' vocabulary gives the sentinels.
+      targets_with_sentinels: False leaves the hidden tokens alone in the targets, so that a model
+        that is fine-tuned beside it never learns to answer with a sentinel (Xue et al. 2021, 4.2).
 
     Raises:
-      DataError: no lengths, or a target length that would cut targets short.
+      DataError: no lengths, or such that not even two tokens fit.
     """
     if not sequence_length or "inputs" not in sequence_length:
         raise DataError("span corruption needs TASK_FEATURE_LENGTHS for 'inputs' and 'targets'")
-    tokens, targets_length = segment_length(sequence_length["inputs"])
-    if sequence_length["targets"] < targets_length:
+    tokens, _ = segment_length(sequence_length["inputs"], sequence_length["targets"])
+    sentinels = vocabulary.sentinels(output_features["targets"].vocabulary)
+    if noise_counts(tokens)[1] > len(sentinels):
         raise DataError(
-            f"span corruption of inputs of length {sequence_length['inputs']} gives targets of "
-            f"length {targets_length}, but TASK_FEATURE_LENGTHS allows "
-            f"{sequence_length['targets']}; raise it to {targets_length}"
+            f"inputs of length {sequence_length['inputs']} would need more than {len(sentinels)} "
+            f"sentinels, which is all the vocabulary has; lower 'inputs' in TASK_FEATURE_LENGTHS"
         )
-    if noise_counts(tokens)[1] > _MOST_SPANS:
-        raise DataError(
-            f"inputs of length {sequence_length['inputs']} would need more than {_MOST_SPANS} "
-            f"sentinels; lower 'inputs' in TASK_FEATURE_LENGTHS"
-        )
-    first_sentinel = output_features["targets"].vocabulary.vocab_size - 1
 
     @seqio.map_over_dataset(num_seeds=2)
     def corrupt(row: dict, seeds: tf.Tensor) -> dict:
         ids = row["targets"]
         hidden = random_mask(tf.size(ids), seeds)
         return {
-            "inputs": hide(ids, hidden, first_sentinel),
-            "targets": hide(ids, tf.logical_not(hidden), first_sentinel),
+            "inputs": hide(ids, hidden, sentinels),
+            "targets": (
+                hide(ids, tf.logical_not(hidden), sentinels)
+                if targets_with_sentinels
+                else tf.boolean_mask(ids, hidden)
+            ),
         }
 
     segments = _cut(_join(dataset), tokens)
@@ -111,21 +126,23 @@ def span_corruption(
     return corrupt(segments)
 
 
-def hide(ids: tf.Tensor, hidden: tf.Tensor, first_sentinel: int) -> tf.Tensor:
-    """Replaces each run of hidden tokens by one sentinel, counting down from the first.
+def hide(ids: tf.Tensor, hidden: tf.Tensor, sentinels: Sequence[int]) -> tf.Tensor:
+    """Replaces each run of hidden tokens by one sentinel, in their order.
 
     Args:
       ids: int32 [n] token ids.
       hidden: bool [n].
-      first_sentinel: the id of sentinel 0.
+      sentinels: the ids of the sentinels, at least as many as there are runs.
 
     Returns:
       int32 [n - hidden tokens + runs].
     """
     begins = tf.logical_and(hidden, tf.logical_not(tf.concat([[False], hidden[:-1]], 0)))
-    sentinels = first_sentinel + 1 - tf.cumsum(tf.cast(begins, ids.dtype))
+    # Before the first run there is none, and no sentinel is kept there either.
+    run = tf.maximum(tf.cumsum(tf.cast(begins, tf.int32)) - 1, 0)
+    stand_ins = tf.gather(tf.constant(sentinels, ids.dtype), run)
     return tf.boolean_mask(
-        tf.where(begins, sentinels, ids), tf.logical_or(begins, tf.logical_not(hidden))
+        tf.where(begins, stand_ins, ids), tf.logical_or(begins, tf.logical_not(hidden))
     )
 
 

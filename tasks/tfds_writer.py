@@ -1,4 +1,4 @@
-"""Writes rows as a TFDS data set under its official name, as the official builder would store it.
+"""Writes rows as a TFDS data set, as its builder would store them.
 
 TFDS's own writers shuffle through temporary files and start a pipeline for every data set, which
 takes seconds; the sample world writes a hundred small data sets. Here a row becomes one
@@ -6,6 +6,7 @@ takes seconds; the sample world writes a hundred small data sets. Here a row bec
 files that let TFDS and SeqIO read it back. The same rows give the same bytes.
 """
 
+import operator
 import os
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from typing import Any
 from tasks import tfds_schemas
 from tasks.errors import DataError
 from tasks.tfds_schemas import (
+    Boolean,
     Integer,
     Label,
     Sequence,
@@ -27,10 +29,11 @@ from tasks.tfds_schemas import (
 
 # Length and checksum fields that a TFRecord file adds to every record.
 _RECORD_OVERHEAD_BYTES = 16
+_INT32 = range(-(2**31), 2**31)
 
 
-def official_features(name: str) -> Any:
-    """Returns the official builder's `tfds.features.FeaturesDict` of 'wikiann/en:1.0.0' and such.
+def features(name: str) -> Any:
+    """Returns the `tfds.features.FeaturesDict` of 'wikiann/en:1.0.0' and such.
 
     Raises:
       DataError: the name is not a data set that the tasks read.
@@ -44,6 +47,8 @@ def official_features(name: str) -> Any:
                 return np.str_ if tensor else tfds.features.Text()
             case Integer():
                 return np.int32
+            case Boolean():
+                return np.bool_
             case Label(names=names):
                 return tfds.features.ClassLabel(names=list(names))
             case Translations(languages=codes):
@@ -55,9 +60,8 @@ def official_features(name: str) -> Any:
             case Sequence(element=element):
                 return tfds.features.Sequence(feature(element))  # type: ignore[arg-type]
 
-    dataset, _, _ = tfds_schemas.parse(name)
-    features = tfds_schemas.SCHEMAS[dataset].features
-    return tfds.features.FeaturesDict({key: feature(spec) for key, spec in features.items()})
+    specs = tfds_schemas.schema(name).features
+    return tfds.features.FeaturesDict({key: feature(spec) for key, spec in specs.items()})
 
 
 def write_dataset(
@@ -71,11 +75,12 @@ def write_dataset(
     the name before is replaced.
 
     Args:
-      name: the official name with config and version, 'wikiann/en:1.0.0' or 'xnli:1.1.0'.
+      name: the name with config and version, 'wikiann/en:1.0.0' or 'xnli:1.1.0'.
       splits: split name to rows, in the order to store them. A row is a dict with exactly the
-        official features: text as str, labels as a name or an index, translations as a dict from
-        language to text (a language that is missing is '' in a premise and left out of the
-        hypotheses), sequences as lists ('answers' as {'text': [...], 'answer_start': [...]}).
+        features: text as str, labels as a name or an index (-1 for none, where the official data
+        has such rows), translations as a dict from language to text (a language that is missing
+        is '' in a premise and left out of the hypotheses), sequences as lists ('answers' as
+        {'text': [...], 'answer_start': [...]}).
       data_dir: the TFDS data directory; made if it is not there.
 
     Returns:
@@ -85,9 +90,9 @@ def write_dataset(
       DataError: an unknown name or split, or a row that does not fit the features.
     """
     dataset, config, version = tfds_schemas.parse(name)
-    schema = tfds_schemas.SCHEMAS[dataset]
+    schema = tfds_schemas.schema(name)
     for split in splits:
-        if not schema.splits(split):
+        if not schema.has_split(split):
             raise DataError(f"{name} has no split '{split}'; its splits are: {schema.split_names}")
     parent = Path(data_dir, dataset, config or "")
     parent.mkdir(parents=True, exist_ok=True)
@@ -169,8 +174,8 @@ def _write_files(
             module_name="",
             config_name=config,
         ),
-        description=f"{name}, written by mt5x in the official features.",
-        features=official_features(name),
+        description=f"{name}, written by mt5x.",
+        features=features(name),
     )
     info.set_file_format("tfrecord")
     info.set_splits(splits_lib.SplitDict(split_infos))
@@ -190,10 +195,12 @@ def _encode(row: Mapping[str, Any], specs: Mapping[str, Spec]) -> bytes:
         match spec:
             case Text():
                 feature[key].bytes_list.value.extend([_text(value, key) for value in values])
-            case Label(names=names):
-                feature[key].int64_list.value.extend([_index(v, names, key) for v in values])
+            case Label():
+                feature[key].int64_list.value.extend([_index(v, spec, key) for v in values])
             case Integer():
-                feature[key].int64_list.value.extend([int(value) for value in values])
+                feature[key].int64_list.value.extend([_number(v, _INT32, key) for v in values])
+            case Boolean():
+                feature[key].int64_list.value.extend([_number(v, range(2), key) for v in values])
 
     for key, spec in specs.items():
         value = row[key]
@@ -233,11 +240,23 @@ def _text(value: Any, key: str) -> bytes:
     return value.encode("utf-8")
 
 
-def _index(value: Any, names: tuple[str, ...], key: str) -> int:
+def _number(value: Any, permitted: range, key: str) -> int:
+    # operator.index refuses text and fractions, which int() would read or cut.
+    number = operator.index(value)
+    if number not in permitted:
+        raise ValueError(
+            f"'{key}' must be from {permitted.start} to {permitted.stop - 1}, got {number}"
+        )
+    return number
+
+
+def _index(value: Any, label: Label, key: str) -> int:
+    names = label.names
     if isinstance(value, str):
         if value not in names:
             raise ValueError(f"'{key}' must be one of {' '.join(names)}, got '{value}'")
         return names.index(value)
-    if not 0 <= int(value) < len(names):
-        raise ValueError(f"'{key}' must be an index below {len(names)}, got {value}")
-    return int(value)
+    index = operator.index(value)
+    if not (-1 if label.unlabelled else 0) <= index < len(names):
+        raise ValueError(f"'{key}' must be an index below {len(names)}, got {index}")
+    return index

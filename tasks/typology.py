@@ -13,33 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tasks import languages
 from tasks.errors import DataError
 
-# ISO 639-1, as the data sets write languages, to the ISO 639-3 code under which lang2vec has most
-# of a language's features (Modern Standard Arabic, coastal Swahili).
-ISO_639_3 = {
-    "ar": "arb",
-    "bg": "bul",
-    "bn": "ben",
-    "de": "deu",
-    "el": "ell",
-    "en": "eng",
-    "es": "spa",
-    "fi": "fin",
-    "fr": "fra",
-    "hi": "hin",
-    "id": "ind",
-    "ja": "jpn",
-    "ko": "kor",
-    "ru": "rus",
-    "sw": "swh",
-    "te": "tel",
-    "th": "tha",
-    "tr": "tur",
-    "ur": "urd",
-    "vi": "vie",
-    "zh": "cmn",
-}
+# ISO 639-1, as the data sets write languages, to lang2vec's code. What it knows of Estonian it has
+# under the code of all Estonian, not of the standard language.
+ISO_639_3 = {code: one.iso639_3 for code, one in languages.table().items()} | {"et": "est"}
 
 # lang2vec's feature sets: file, source within it, prefix of the feature names. The `knn` sets fill
 # unknown values with those of related and neighbouring languages.
@@ -102,14 +81,14 @@ def load(feature_set: str) -> FeatureTable:
     )
 
 
-def vectors(feature_set: str, languages: Sequence[str]) -> tuple[list[str], np.ndarray]:
+def vectors(feature_set: str, codes: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """Returns feature names and float32 values [language, feature] of ISO 639-1 languages.
 
     Raises:
       DataError: a language or the set is unknown.
     """
     table = load(feature_set)
-    rows = [table.languages[_code(table, language)] for language in languages]
+    rows = [table.languages[_code(table, language)] for language in codes]
     return list(table.features), table.values[rows]
 
 

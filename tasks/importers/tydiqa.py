@@ -1,126 +1,132 @@
-"""TyDiQA-GoldP: SQuAD's JSON, one file a language; an id begins with the language's name.
+"""TyDiQA-GoldP: SQuAD's JSON, one file a language or all in one; an id begins with the language.
 
-`tydiqa_goldp/dev-fi.json` becomes the split validation-fi of tydi_qa/goldp and a part of
-validation; `train-fi.json` becomes a part of train.
+The original files `tydiqa-goldp-v1.1-{train,dev}.json` hold all languages and become train and
+validation of tydi_qa/goldp; `tydiqa-goldp-dev-finnish.json` becomes validation-fi. Where one of
+the two is not there, it is made from the other. `tydiqa_goldp/{train,dev}-fi.json` are the same by
+language code, and XTREME's translations of the English training set become translate-train-fi.
 """
 
-import json
-from collections.abc import Iterator
+import functools
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from tasks import languages
-from tasks.importers import checked
-from tasks.importers.checked import Progress, Unique
+from tasks.importers import squad
+from tasks.importers.base import (
+    Importer,
+    Match,
+    Plan,
+    Reader,
+    Reading,
+    Rows,
+    check_language,
+    unique_by,
+)
 
-_TYPES: dict[type, str] = {
-    str: "a string",
-    int: "a whole number",
-    list: "a list",
-    dict: "an object",
-}
+NAME = "tydi_qa/goldp:3.0.0"
 
-
-def rows(path: Path, language: str, unique: Unique, progress: Progress) -> Iterator[dict[str, Any]]:
-    """Yields the questions of one file in the order of the file.
-
-    Args:
-      path: the JSON file.
-      language: its language; every id begins with the language's English name and a hyphen.
-      unique: the ids seen so far in the split that the file belongs to.
-      progress: told of bytes read.
-
-    Raises:
-      DataError: not JSON, a field that is absent or empty or of another type, an answer that is
-        not in its context at answer_start, an id that comes twice or is of another language.
-    """
-    content = checked.text(path)
-    try:
-        document = json.loads(content)
-    except json.JSONDecodeError as error:
-        checked.fail(path, error.lineno, f"not valid JSON at column {error.colno}: {error.msg}")
-    place = _Place(path, content)
-    count = 0
-    for article in place.field(document, "data", list):
-        title = article.get("title", "") if isinstance(article, dict) else ""
-        for paragraph in place.field(article, "paragraphs", list):
-            context = place.filled(paragraph, "context")
-            for question in place.field(paragraph, "qas", list):
-                identifier = place.filled(question, "id")
-                place.at(identifier)
-                unique.add(path, place.line, identifier)
-                prefix = languages.TYDIQA_NAMES[language] + "-"
-                if not identifier.startswith(prefix):
-                    place.fail(f"the id does not begin with '{prefix}', as {language}'s do")
-                yield {
-                    "id": identifier,
-                    "title": title,
-                    "context": context,
-                    "question": place.filled(question, "question"),
-                    "answers": _answers(question, context, place),
-                }
-                count += 1
-    if not count:
-        checked.fail(path, 1, "the file has no questions")
-    progress(path.stat().st_size)
+_CODES = {name: code for code, name in languages.TYDIQA_NAMES.items()}
+_BY_CODE, _WHOLE, _BY_NAME, _TRANSLATED, _CUT = range(5)
 
 
-def _answers(question: Any, context: str, place: "_Place") -> dict[str, list]:
-    texts, starts = [], []
-    for answer in place.field(question, "answers", list):
-        text, start = place.filled(answer, "text"), place.field(answer, "answer_start", int)
-        found = context[start : start + len(text)] if start >= 0 else ""
-        if found != text:
-            place.fail(
-                f"the answer '{_short(text)}' is not in its context at answer_start {start}; "
-                f"'{_short(found)}' is there"
-            )
-        texts.append(text)
-        starts.append(start)
-    if not texts:
-        place.fail("the question has no answer")
-    return {"text": texts, "answer_start": starts}
+def prefix(language: str) -> str:
+    """Returns what the ids of a language begin with: 'finnish-'."""
+    return languages.TYDIQA_NAMES[language] + "-"
 
 
-class _Place:
-    """Where in a JSON file the reader is: the question, and the line where its id stands."""
-
-    def __init__(self, path: Path, content: str):
-        self._path, self._content = path, content
-        self._identifier: str | None = None
-        self._offset = 0
-        self.line = 1
-
-    def at(self, identifier: str) -> None:
-        """Moves on to the question with this id."""
-        self._identifier = identifier
-        quoted = json.dumps(identifier, ensure_ascii=False)
-        offset = self._content.find(quoted, self._offset)
-        if offset >= 0:
-            self.line += self._content.count("\n", self._offset, offset)
-            self._offset = offset + len(quoted)
-
-    def fail(self, reason: str) -> None:
-        """Raises the error of this place."""
-        named = f"question {self._identifier}: " if self._identifier else ""
-        checked.fail(self._path, self.line, named + reason)
-
-    def field(self, parent: Any, name: str, kind: type) -> Any:
-        """Returns a member of a JSON object, of the type that it must have."""
-        if not isinstance(parent, dict) or name not in parent:
-            self.fail(f"'{name}' is missing")
-        value = parent[name]
-        if not isinstance(value, kind) or isinstance(value, bool):
-            self.fail(f"'{name}' must be {_TYPES[kind]}, found {_short(json.dumps(value))}")
-        return value
-
-    def filled(self, parent: Any, name: str) -> str:
-        """Returns a string member that is not blank."""
-        value = self.field(parent, name, str)
-        if not value.strip():
-            self.fail(f"'{name}' is empty")
-        return value
+def languages_in(path: Path) -> list[str]:
+    """Returns the codes of the languages whose ids a file has, without reading it as JSON."""
+    found = re.findall(rb'"id"\s*:\s*"([a-z]+)-', path.read_bytes())
+    names = {name.decode("ascii") for name in set(found)}
+    return sorted(_CODES[name] for name in names if name in _CODES)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
+def _joined(by_language: Mapping[str, Path]) -> Reader:
+    """A reader of several files of one language each."""
+
+    def read(reading: Reading) -> Rows:
+        ids = squad.Ids()
+        for code, path in by_language.items():
+            yield from squad.rows(path, reading, ids, prefix(code))
+
+    return read
+
+
+def _one_of_all(path: Path, code: str) -> Reader:
+    """A reader of one language of a file of all."""
+    return lambda reading: (
+        row for row in squad.rows(path, reading) if row["id"].startswith(prefix(code))
+    )
+
+
+def _plan(matches: Sequence[Match], plan: Plan) -> None:
+    by_pattern: dict[int, list[Match]] = {number: [] for number in range(5)}
+    for match in matches:
+        by_pattern[match.pattern].append(match)
+    for match in by_pattern[_CUT]:
+        plan.leave_out(
+            match.path, "XTREME's script cut its ids or answers; give the file of TyDiQA itself"
+        )
+    whole = unique_by(by_pattern[_WHOLE], lambda match: match.split, f"one split of {NAME}")
+    parts = unique_by(
+        [*by_pattern[_BY_CODE], *by_pattern[_BY_NAME]],
+        lambda match: (match.split, _language(match)),
+        f"one language's split of {NAME}",
+    )
+    for split in ("train", "validation"):
+        files = {code: match.path for (of, code), match in sorted(parts.items()) if of == split}
+        _plan_split(split, whole.get(split), files, plan)
+        if files and split not in whole:
+            plan.note_missing(f"{NAME} {split}", languages.TYDIQA, files)
+    for match in by_pattern[_TRANSLATED]:
+        check_language(match, [code for code in languages.TYDIQA if code != "en"])
+        plan.add(
+            NAME,
+            f"translate-train-{match['language']}",
+            [match.path],
+            functools.partial(squad.translated_rows, match.path),
+        )
+    plan.note_missing(NAME, ("train", "validation"), plan.datasets.get(NAME, {}))
+
+
+def _plan_split(split: str, whole: Match | None, files: Mapping[str, Path], plan: Plan) -> None:
+    """Plans train, or validation with a split for each of its languages."""
+    if whole:
+        plan.add(NAME, split, [whole.path], functools.partial(squad.rows, whole.path))
+    if files and (split == "train" or not whole):
+        plan.add(NAME, split, files.values(), _joined(files))
+    if split == "train":
+        return
+    in_whole = languages_in(whole.path) if whole else []
+    for code in languages.TYDIQA:
+        if code in files:
+            plan.add(NAME, f"{split}-{code}", [files[code]], _joined({code: files[code]}))
+        elif whole and code in in_whole:
+            plan.add(NAME, f"{split}-{code}", [whole.path], _one_of_all(whole.path, code))
+
+
+def _language(match: Match) -> str:
+    if match.pattern == _BY_NAME and match["language"] in _CODES:
+        return _CODES[match["language"]]
+    check_language(match, _CODES if match.pattern == _BY_NAME else languages.TYDIQA)
+    return match["language"]
+
+
+IMPORTER = Importer(
+    name="TyDiQA-GoldP",
+    patterns=(
+        r"tydiqa_goldp/(?P<split>train|dev)-(?P<language>[a-z]+)\.json",
+        r"tydiqa-goldp-v1\.1-(?P<split>train|dev)\.json",
+        r"tydiqa-goldp-(?P<split>dev)-(?P<language>[a-z]+)\.json",
+        r"tydiqa\.translate\.train\.en-(?P<language>[a-z]+)\.json",
+        r"tydiqa\.goldp\.[a-z]+\.(?:train|dev)\.json",
+    ),
+    layout=(
+        "tydiqa-goldp-v1.1-{train,dev}.json  TyDiQA-GoldP, all languages",
+        "tydiqa-goldp-dev-finnish.json  one language, by its English name",
+        "tydiqa_goldp/{train,dev}-LANGUAGE.json  one language, by its code",
+        "tydiqa.translate.train.en-LANGUAGE.json  XTREME's translations",
+    ),
+    plan=_plan,
+)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import seqio
 
-from tasks import data_dir, vocabulary
+from tasks import data_dir, network, vocabulary
 from tasks.errors import DataError
 from tasks.source import TfdsSource
 from tasks.tfds_writer import write_dataset
@@ -67,6 +67,13 @@ def test_text_of_mc4_is_never_downloaded(tmp_path: Path) -> None:
     data_dir.use(tmp_path)
     with pytest.raises(DataError, match="not for download"):
         TfdsSource("c4/multilingual:3.1.0", {"train": "sw"}).get_dataset("train")
+
+
+def test_what_tfds_does_not_have_is_never_looked_for_there(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(network, "reachable", lambda: pytest.fail("the network was asked"))
+    data_dir.use(tmp_path)
+    with pytest.raises(DataError, match=r"'ccgbank:1\.0\.0' .* TFDS does not have it: only `mt5x"):
+        TfdsSource("ccgbank:1.0.0", {"train": "train"}).get_dataset("train")
 
 
 def test_a_split_that_is_not_stored_is_named(tfds_env: Path) -> None:

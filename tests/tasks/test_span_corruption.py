@@ -18,8 +18,8 @@ TASK = "mc4_span_corruption.sw"
 def test_sentinels_stand_for_spans_and_count_down() -> None:
     ids = tf.constant([11, 12, 13, 14, 15, 16, 17, 18])
     hidden = tf.constant([False, False, True, True, False, False, True, True])
-    inputs = span_corruption.hide(ids, hidden, 99)
-    targets = span_corruption.hide(ids, tf.logical_not(hidden), 99)
+    inputs = span_corruption.hide(ids, hidden, [99, 98])
+    targets = span_corruption.hide(ids, tf.logical_not(hidden), [99, 98])
     assert inputs.numpy().tolist() == [11, 12, 99, 15, 16, 98]
     assert targets.numpy().tolist() == [99, 13, 14, 98, 17, 18]
 
@@ -96,10 +96,41 @@ def test_epochs_are_masked_anew(tfds_env: Path) -> None:
     assert len({tuple(t) for t in targets}) == len(targets)
 
 
+def test_short_targets_shorten_the_segments(tfds_env: Path) -> None:
+    """Beside a task of short targets nothing is cut off, and as much is hidden as ever."""
+    whole, short = examples(lengths=(64, 32)), examples(lengths=(64, 8))
+
+    def tokens(rows: list) -> int:
+        return sum(len(inputs) + len(targets) for inputs, targets in rows)
+
+    assert max(len(targets) for _, targets in short) <= 8
+    assert all(inputs[-1] == targets[-1] == 1 for inputs, targets in short)
+    assert max(len(inputs) for inputs, _ in short) < max(len(inputs) for inputs, _ in whole)
+    assert len(short) > len(whole)
+    # The same documents: what differs is two ends and a sentinel pair more for each segment more.
+    assert abs(tokens(short) - tokens(whole)) <= 4 * (len(short) - len(whole)) + 2 * len(whole)
+
+
+def test_without_sentinels_the_targets_are_the_hidden_words(tfds_env: Path) -> None:
+    task = seqio.get_mixture_or_task("mc4_no_sentinels.sw")
+    settings = {"split": "validation", "shuffle": False, "seed": 5}
+    lengths = {"inputs": 64, "targets": 32}
+    bare = list(task.get_dataset(lengths, **settings).as_numpy_iterator())
+    full = list(
+        seqio.get_mixture_or_task(TASK).get_dataset(lengths, **settings).as_numpy_iterator()
+    )
+    assert len(bare) == len(full)
+    sentinels = set(vocabulary.sentinels(task.output_features["targets"].vocabulary))
+    for with_sentinels, without in zip(full, bare, strict=True):
+        assert (with_sentinels["inputs"] == without["inputs"]).all()
+        kept = [i for i in with_sentinels["targets"].tolist() if i not in sentinels]
+        assert without["targets"].tolist() == kept
+
+
 def test_lengths_that_do_not_fit(tfds_env: Path) -> None:
-    with pytest.raises(DataError, match=r"targets of length 16, but .* allows 8; raise it to 16"):
-        examples(lengths=(64, 8))
-    with pytest.raises(DataError, match="at least 3"):
+    with pytest.raises(DataError, match="at least 3 for inputs and 3 for targets, got 64 and 2"):
+        examples(lengths=(64, 2))
+    with pytest.raises(DataError, match="at least 3 for inputs"):
         examples(lengths=(2, 8))
     with pytest.raises(DataError, match="more than 100 sentinels"):
         examples(lengths=(4096, 4096))
