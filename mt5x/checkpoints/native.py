@@ -6,6 +6,7 @@ is whole, so one that was cut off is never taken for good.
 
 import contextlib
 import errno
+import logging
 import re
 import shutil
 from collections.abc import Iterator
@@ -101,15 +102,17 @@ def restore(checkpoint: Path, shapes: TrainState, shardings: TrainState) -> Trai
     """Reads a checkpoint onto the mesh of `shardings`, however it was sharded when written.
 
     Raises:
-      UserError: the checkpoint's tree or shapes are not those of the model.
+      UserError: the checkpoint is damaged, or its tree or shapes are not those of the model.
     """
     target = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
         shapes.as_checkpoint(),
         shardings.as_checkpoint(),
     )
-    with ocp.StandardCheckpointer() as checkpointer:
+    with ocp.StandardCheckpointer() as checkpointer, _explain_damage(checkpoint):
         metadata = checkpointer.metadata(checkpoint / _ITEM).item_metadata
+        if metadata is None:
+            raise ValueError("its tree cannot be read")
         _refuse_other_shapes(checkpoint, getattr(metadata, "tree", metadata), target)
         return TrainState.from_checkpoint(checkpointer.restore(checkpoint / _ITEM, target))
 
@@ -139,6 +142,26 @@ def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
         "/".join(str(getattr(key, "key", key)) for key in path): tuple(leaf.shape)
         for path, leaf in leaves
     }
+
+
+@contextlib.contextmanager
+def _explain_damage(checkpoint: Path) -> Iterator[None]:
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        # Orbax raises bare exceptions; what TensorStore found is the innermost of them.
+        innermost: BaseException = error
+        while innermost.__cause__ is not None:
+            innermost = innermost.__cause__
+        reason = re.sub(r"\s+", " ", str(innermost)).partition(" [")[0]
+        # The reads that went on beside it would each be reported when they are collected.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        raise UserError(
+            f"checkpoint {checkpoint} is damaged: {reason}; start from another one, or delete it "
+            "to go on from the one before"
+        ) from error
 
 
 @contextlib.contextmanager

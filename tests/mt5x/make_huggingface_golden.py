@@ -101,7 +101,9 @@ def make_batch(seed: int, vocab: int, source: int, target: int, padded: bool) ->
     return unpacked_batch(examples, source, target)
 
 
-def random_weights(sizes: dict[str, int], seed: int) -> Arrays:
+def random_weights(
+    sizes: dict[str, int], seed: int, kind: str = "MT5", tied: bool = False
+) -> Arrays:
     """The weights of a freshly made MT5ForConditionalGeneration, none left at a special value.
 
     Norms start at one and the position bias near zero, where a wrong mapping would not show, and
@@ -110,7 +112,7 @@ def random_weights(sizes: dict[str, int], seed: int) -> Arrays:
     torch = _torch()
     torch.manual_seed(seed)
     with torch.no_grad():
-        named = dict(_model(sizes).named_parameters())
+        named = dict(new_model(sizes, kind, tied).named_parameters())
         for name, parameter in named.items():
             if "layer_norm" in name:
                 parameter.uniform_(0.5, 1.5)
@@ -123,16 +125,13 @@ def random_weights(sizes: dict[str, int], seed: int) -> Arrays:
     return _arrays(named)
 
 
-def compute(sizes: dict[str, int], weights: Arrays, batch: Arrays) -> Reference:
-    """Runs transformers' MT5ForConditionalGeneration on a batch."""
+def compute(
+    sizes: dict[str, int], weights: Arrays, batch: Arrays, kind: str = "MT5", tied: bool = False
+) -> Reference:
+    """Runs transformers' MT5ForConditionalGeneration, or one of `kind`, on a batch."""
     torch = _torch()
-    model = _model(sizes)
+    model = model_with(sizes, weights, kind, tied)
     named = dict(model.named_parameters())
-    assert named.keys() == weights.keys()
-    with torch.no_grad():
-        for name, parameter in named.items():
-            parameter.copy_(torch.from_numpy(weights[name]))
-
     source = torch.from_numpy(batch["encoder_input_tokens"]).long()
     targets = torch.from_numpy(batch["decoder_target_tokens"]).long()
     encoder = {"input_ids": source, "attention_mask": (source > 0).long()}
@@ -174,12 +173,41 @@ def _dividing_token(ids: np.ndarray) -> int:
     return max(tokens, key=lambda token: (len(set(ends(token))), sum(ends(token))))
 
 
-def _model(sizes: dict[str, int]) -> Any:
+def new_model(sizes: dict[str, int], kind: str = "MT5", tied: bool = False) -> Any:
+    """A network of transformers with fresh weights.
+
+    Args:
+        sizes: arguments of its config.
+        kind: 'MT5', 'UMT5' or 'T5' (the class of ByT5).
+        tied: whether the logits share the embedding, as transformers 5 makes them by itself.
+    """
     transformers = importlib.import_module("transformers")
-    model = transformers.MT5ForConditionalGeneration(transformers.MT5Config(**sizes)).eval()
-    # transformers 5 ties the logits to the embedding whatever the config says, unless a checkpoint
-    # holds both; mT5's checkpoints do.
-    model.lm_head.weight = _torch().nn.Parameter(model.lm_head.weight.detach().clone())
+    # Said to T5's class alone, which divides the logits by sqrt(d_model) otherwise.
+    more = {"feed_forward_proj": "gated-gelu", "decoder_start_token_id": 0}
+    more |= {} if tied else {"tie_word_embeddings": False}
+    config = getattr(transformers, f"{kind}Config")(**sizes, **(more if kind == "T5" else {}))
+    model = getattr(transformers, f"{kind}ForConditionalGeneration")(config).eval()
+    if not tied:
+        # transformers 5 ties the logits to the embedding whatever the config says, unless a
+        # checkpoint holds both; mT5's checkpoints do. And it divides umT5's logits by
+        # sqrt(d_model), which neither T5X nor transformers 4 does with these checkpoints, unless
+        # the config says this.
+        model.lm_head.weight = _torch().nn.Parameter(model.lm_head.weight.detach().clone())
+        model.config.tie_word_embeddings = False
+    return model
+
+
+def model_with(
+    sizes: dict[str, int], weights: Arrays, kind: str = "MT5", tied: bool = False
+) -> Any:
+    """A network of transformers with given weights."""
+    torch = _torch()
+    model = new_model(sizes, kind, tied)
+    named = dict(model.named_parameters())
+    assert named.keys() == weights.keys()
+    with torch.no_grad():
+        for name, parameter in named.items():
+            parameter.copy_(torch.from_numpy(weights[name]))
     return model
 
 

@@ -116,6 +116,17 @@ def test_an_experiment_of_training_also_serves_evaluation():
         config.load(files, ["CHECKPOINT_PATH=a", "EVAL_OUTPUT_DIR=b", "TRAIN_STEPS=3"])
 
 
+def test_a_recipe_in_an_experiment_file_serves_evaluation_too(tmp_path):
+    """What a training job reads may stand in the file; what no job reads is a typing error."""
+    (tmp_path / "mine.gin").write_text("LEARNING_RATE = 0.03\nMIXTURE_OR_TASK_NAME = 'a'\n")
+    files = [FILES[0], "t5x_configs/runs/evaluate.gin", str(tmp_path / "mine.gin")]
+    bindings = ["CHECKPOINT_PATH=c", "EVAL_OUTPUT_DIR=o"]
+    config.load(files, bindings)
+    (tmp_path / "mine.gin").write_text("LEARNING_RAT = 0.03\nMIXTURE_OR_TASK_NAME = 'a'\n")
+    with pytest.raises(UserError, match="unknown gin macro LEARNING_RAT"):
+        config.load(files, bindings)
+
+
 def test_every_shipped_model_and_run_file_parses_together():
     configs = Path(config.INSTALLATION_ROOT) / "t5x_configs"
     for model in sorted((configs / "models").glob("mt5_*.gin")):

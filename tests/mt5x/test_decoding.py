@@ -11,6 +11,7 @@ import pytest
 from mt5x import decoding
 from mt5x.model import Transformer
 from tests.mt5x.networks import SMALL, initial_params, logits_of, random_examples, unpacked_batch
+from tests.mt5x.stopping import steps_of, stopping
 
 greedy = jax.jit(decoding.greedy_decode, static_argnums=(0, 3, 4))
 
@@ -71,10 +72,17 @@ def test_a_row_of_padding_is_done_at_once(small):
     np.testing.assert_array_equal(ids[:1], alone)
 
 
-def test_it_stops_when_all_rows_have_ended(small):
+@pytest.mark.parametrize("end", [1, 4])
+def test_it_stops_when_all_rows_have_ended(small, end):
     model, params = small
-    ids, _ = greedy(model, params, np.zeros((2, 3), np.int32), 5)
-    np.testing.assert_array_equal(ids, np.zeros((2, 5)))
+    source = unpacked_batch(random_examples(5, 3, 9, 3), 9, 3)["encoder_input_tokens"]
+    (ids, _), steps = steps_of(greedy, stopping(model, end), params, source, 30)
+    assert steps == end
+    assert (np.asarray(ids)[:, end - 1] == 1).all()
+    assert not np.asarray(ids)[:, end:].any()
+    (ids, _), steps = steps_of(greedy, stopping(model, end), params, 0 * source, 30)
+    assert steps == 0
+    assert not np.asarray(ids).any()
 
 
 def test_one_token_decodes(small):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from mt5x import train_state
+from mt5x.decoding import DecodeConfig
 from mt5x.errors import UserError
 from mt5x.evaluation import Evaluator
 from mt5x.partitioning import make_mesh
@@ -56,6 +57,17 @@ def test_a_label_is_predicted_even_by_a_model_that_knows_nothing(trained, tmp_pa
 def test_free_text_is_decoded(trained, tmp_path):
     evaluate(trained, Evaluator(), output_dir=tmp_path)
     assert all(isinstance(one["prediction"], str) for one in predictions(tmp_path, "aa"))
+
+
+def test_free_text_is_decoded_as_configured(trained, tmp_path):
+    decode = DecodeConfig(kind="sample", max_length=3, temperature=2.0)
+    evaluate(trained, Evaluator(decode=decode), output_dir=tmp_path / "8", batch_size=8)
+    evaluate(trained, Evaluator(decode=decode), output_dir=tmp_path / "16", batch_size=16)
+    evaluate(trained, Evaluator(), output_dir=tmp_path / "greedy", batch_size=16)
+    sampled = predictions(tmp_path / "8", "aa")
+    assert sampled == predictions(tmp_path / "16", "aa")
+    assert max(len(one["prediction"].encode()) for one in sampled) <= 3
+    assert sampled != predictions(tmp_path / "greedy", "aa")
 
 
 def test_only_some_tasks_and_examples(trained):

@@ -1,8 +1,7 @@
 """The network, its loss, gradients and greedy decodes against transformers' mT5.
 
 Each test runs on a stored reference and, where torch and transformers are installed (the extra
-`peers`), on references computed there and then. UMT5 is left out: it has a relative-position bias
-in every layer, our network (as mT5 and T5X) one per stack.
+`peers`), on references computed there and then. test_huggingface_checkpoints.py has UMT5 and ByT5.
 """
 
 import dataclasses

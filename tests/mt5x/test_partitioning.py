@@ -12,24 +12,37 @@ from mt5x.partitioning import LOGICAL_AXIS_RULES, Partitioner, make_mesh, spec_o
 from tests.mt5x import toy
 
 RULES = dict(LOGICAL_AXIS_RULES)
+ROWS = ("data", "fsdp")
 
 
-def spec(names, shape, data=2, model=4) -> P:
-    return spec_of(names, shape, {"data": data, "model": model}, RULES)
+def spec(names, shape, data=2, fsdp=2, model=4) -> P:
+    return spec_of(names, shape, {"data": data, "fsdp": fsdp, "model": model}, RULES)
 
 
-def test_matrices_are_split_over_the_model_axis():
-    assert spec(("embed", "mlp"), (16, 32)) == P(None, "model")
-    assert spec(("vocab", "embed"), (384, 16)) == P("model", None)
+def test_matrices_are_split_over_the_model_axis_and_fully():
+    assert spec(("embed", "mlp"), (16, 32)) == P("fsdp", "model")
+    assert spec(("vocab", "embed"), (384, 16)) == P("model", "fsdp")
+
+
+def test_activations_are_split_by_rows_heads_and_hidden_features():
+    assert spec(("batch", "length", None), (8, 5, 16)) == P(ROWS, None, None)
+    assert spec(("batch", "length", "mlp"), (8, 5, 32)) == P(ROWS, None, "model")
+    assert spec(("batch", "length", "vocab"), (8, 5, 384)) == P(ROWS, None, "model")
+
+
+def test_a_parameter_in_use_is_whole_but_for_the_model_axis():
+    assert spec(partitioning.gathered(("embed", "mlp")), (16, 32)) == P(None, "model")
 
 
 def test_a_dimension_that_does_not_divide_stays_whole():
-    assert spec(("embed", "mlp"), (16, 30)) == P(None, None)
+    assert spec(("embed", "mlp"), (16, 30)) == P("fsdp", None)
+    assert spec(("batch", "length"), (2, 5)) == P(None, None)
 
 
-def test_two_dimensions_on_one_mesh_axis_are_an_error():
-    with pytest.raises(ValueError, match="claim the mesh axis 'model'"):
-        spec(("vocab", "mlp"), (8, 8))
+@pytest.mark.parametrize("names", [("vocab", "mlp"), ("batch", "embed")])
+def test_two_dimensions_on_one_mesh_axis_are_an_error(names):
+    with pytest.raises(ValueError, match=r"two dimensions of .* claim the mesh axis"):
+        spec(names, (8, 8))
 
 
 def test_an_unknown_logical_axis_is_an_error():
@@ -40,17 +53,40 @@ def test_an_unknown_logical_axis_is_an_error():
 def test_partitions_that_do_not_divide_the_devices_are_refused():
     with pytest.raises(UserError, match=r"num_partitions=3 .* choose one of \[1, 2, 4, 8\]"):
         _ = Partitioner(num_partitions=3).mesh
+    with pytest.raises(UserError, match=r"fsdp_partitions=8 .* choose one of \[1, 2, 4\]"):
+        _ = Partitioner(num_partitions=2, fsdp_partitions=8).mesh
+    with pytest.raises(UserError, match="num_partitions=0"):
+        _ = Partitioner(num_partitions=0).mesh
 
 
-def test_no_parameter_claims_a_mesh_axis_twice_and_large_ones_are_split():
-    mesh = make_mesh(2, 4)
+def test_the_mesh_has_the_devices_that_remain_as_data():
+    mesh = Partitioner(num_partitions=2, fsdp_partitions=2).mesh
+    assert dict(mesh.shape) == {"data": 2, "fsdp": 2, "model": 2}
+
+
+def test_a_batch_must_divide_into_microbatches_on_every_device():
+    partitioner = Partitioner(num_partitions=2, fsdp_partitions=2)
+    partitioner.check_batch_size(8, num_microbatches=2)
+    with pytest.raises(UserError, match=r"BATCH_SIZE=6 .* 4 devices; use 4 or 8"):
+        partitioner.check_batch_size(6)
+    with pytest.raises(UserError, match=r"4 microbatches on 4 devices; use 16 or 32"):
+        partitioner.check_batch_size(20, num_microbatches=4)
+    with pytest.raises(UserError, match="NUM_MICROBATCHES=0 must be 1 or more"):
+        partitioner.check_batch_size(8, num_microbatches=0)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"), [((2, 4, 1), {"model"}), ((1, 2, 4), {"model", "fsdp"})]
+)
+def test_no_parameter_claims_a_mesh_axis_twice_and_large_ones_are_split(sizes, expected):
+    mesh = make_mesh(*sizes)
     shapes = train_state.abstract_state(toy.model()).params
     shardings = train_state.state_shardings(toy.model(), mesh).params
     for leaf, sharding in zip(jax.tree.leaves(shapes), jax.tree.leaves(shardings), strict=True):
-        axes = [axis for axis in sharding.spec if axis]
+        axes = [axis for axis in sharding.spec if axis and mesh.shape[axis] > 1]
         assert len(axes) == len(set(axes))
         if leaf.ndim == 2 and leaf.size > 128:
-            assert axes == ["model"]
+            assert set(axes) == expected
 
 
 def toy_batch() -> dict[str, np.ndarray]:
@@ -67,8 +103,9 @@ def toy_batch() -> dict[str, np.ndarray]:
     }
 
 
-def losses(data: int, model: int, count: int = 5) -> list[float]:
-    mesh = make_mesh(data, model)
+def losses(*sizes: int, count: int = 20) -> list[float]:
+    """Losses of `count` steps on a mesh of these sizes: data, model, fsdp."""
+    mesh = make_mesh(*sizes)
     trained = toy.model()
     state = train_state.init_state(trained, mesh, seed=0)
     step = steps.train_step(trained, mesh)
@@ -84,13 +121,17 @@ def on_one_device() -> list[float]:
     return losses(1, 1)
 
 
-@pytest.mark.parametrize(("data", "model"), [(8, 1), (2, 4)])
-def test_the_mesh_does_not_change_the_losses(data, model, on_one_device):
-    assert losses(data, model) == pytest.approx(on_one_device, rel=1e-5)
+MESHES = [(8, 1), (4, 2), (2, 4), (1, 8), (1, 1, 8), (2, 1, 4), (2, 2, 2)]
+
+
+@pytest.mark.parametrize("sizes", MESHES, ids=lambda s: "x".join(map(str, s)))
+def test_the_mesh_does_not_change_the_losses(sizes, on_one_device):
+    np.testing.assert_allclose(losses(*sizes), on_one_device, rtol=1e-5)
     assert on_one_device[-1] < on_one_device[0]
 
 
-def test_batches_live_on_the_data_axis():
-    mesh = make_mesh(4, 2)
+def test_batches_live_on_the_axes_of_the_batch():
+    mesh = make_mesh(2, 2, 2)
     placed = steps.place(toy_batch(), mesh)
     assert placed["encoder_input_tokens"].sharding == partitioning.batch_sharding(mesh)
+    assert placed["encoder_input_tokens"].addressable_shards[0].data.shape == (2, 12)

@@ -1,0 +1,118 @@
+"""The plan's bytes are those of the shardings, near those of XLA, and its advice fits."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from mt5x import memory_plan, optimizers
+from mt5x.errors import UserError
+from mt5x.memory_plan import GIB, Setting, fits, memory_of, what_fits
+from mt5x.model import T5Config, Transformer
+from mt5x.models import EncoderDecoderModel
+from mt5x.partitioning import Partitioner
+from scripts import main
+from tests.mt5x.compiled_step import XXL, compile_step
+
+SMALL = T5Config(
+    vocab_size=512,
+    emb_dim=128,
+    num_heads=4,
+    head_dim=32,
+    mlp_dim=256,
+    num_encoder_layers=2,
+    num_decoder_layers=2,
+)
+
+
+def model(config: T5Config = XXL) -> EncoderDecoderModel:
+    return EncoderDecoderModel(Transformer(config), optimizers.Adafactor())
+
+
+def test_parameters_gradients_and_slots_are_counted_by_their_shardings():
+    count = 12_921_057_280
+    whole = memory_of(model(), Setting(32))
+    assert whole.parameters == whole.gradients == 4 * count
+    split = memory_of(model(), Setting(32, Partitioner(4, 8)))
+    # Vectors and the small tables of relative positions are not, or only partly, split.
+    assert 4 * count / 32 < split.parameters < 4 * count / 32 + 4 * 2**20
+    parts = memory_of(model(), Setting(32, Partitioner(4, 8), num_microbatches=2))
+    assert parts.gradients == 2 * split.gradients
+    assert parts.activations < split.activations
+
+
+def test_activations_shrink_with_recomputation_devices_and_microbatches():
+    policies = [
+        memory_of(model(), Setting(32, Partitioner(4), policy)).activations
+        for policy in ("none", "minimal", "full")
+    ]
+    assert policies[0] > policies[1] > policies[2]
+    less = Setting(32, Partitioner(4), "full", num_microbatches=2)
+    assert memory_of(model(), less).activations < policies[2]
+    fewer_rows = Setting(32, Partitioner(4), "full", batch_size=64)
+    assert memory_of(model(), fewer_rows).activations == memory_of(model(), less).activations
+
+
+@pytest.mark.parametrize("policy", ["none", "full"])
+def test_the_estimate_is_near_what_xla_allocates(policy):
+    config = dataclasses.replace(SMALL, remat_policy=policy)
+    partitioner = Partitioner(2, 2)
+    setting = Setting(8, partitioner, policy, batch_size=64, inputs=128, targets=64)
+    compiled, _ = compile_step(config, partitioner, 64, 128, 64)
+    found = compiled.memory_analysis()
+    needed = memory_of(model(config), setting)
+    rows = 4 * (64 // 4) * (128 + 3 * 64)
+    small = 2**13
+    assert found.argument_size_in_bytes == pytest.approx(
+        needed.parameters + needed.optimizer + rows, abs=small
+    )
+    working = needed.gradients + needed.activations + needed.logits
+    assert 0.5 < working / found.temp_size_in_bytes < 2.0
+
+
+def test_the_advice_fits_and_what_fits_is_left_alone():
+    setting = Setting(32)
+    assert not fits(memory_of(model(), setting), 32 * GIB)
+    advice = what_fits(model(), setting, 32 * GIB)
+    assert advice is not None
+    assert fits(memory_of(model(), advice), 32 * GIB)
+    assert dataclasses.replace(
+        advice, partitioner=Partitioner(), remat_policy="none", num_microbatches=1
+    ) == setting  # fmt: skip
+    assert what_fits(model(), advice, 32 * GIB) == advice
+    assert what_fits(model(), setting, GIB) is None
+
+
+def test_what_training_would_refuse_is_refused():
+    with pytest.raises(UserError, match="num_partitions=3"):
+        memory_of(model(), Setting(32, Partitioner(3)))
+    with pytest.raises(UserError, match="BATCH_SIZE=100"):
+        memory_of(model(), Setting(32, batch_size=100))
+
+
+def test_memory_is_told_by_device_or_amount():
+    assert memory_plan.capacity("v5e", None) == 16 * GIB
+    assert memory_plan.capacity(None, "16GiB") == memory_plan.capacity(None, "16G") == 16 * GIB
+    assert memory_plan.capacity(None, None) is None
+    with pytest.raises(UserError, match="did you mean h100"):
+        memory_plan.capacity("h10", None)
+    with pytest.raises(UserError, match="write it as 16GiB"):
+        memory_plan.capacity(None, "lots")
+
+
+def test_the_command_prints_mesh_shardings_memory_and_advice(capsys):
+    arguments = ["plan", "--model=mt5_small", "--devices=8", "--num_partitions=2"]
+    assert main.main([*arguments, "--memory=8GiB"]) == 1
+    printed = capsys.readouterr().out
+    assert "data 4 x fsdp 1 x model 2" in printed
+    assert "300,176,768 parameters" in printed
+    assert "does not fit" in printed
+    assert "--remat_policy=" in printed
+    assert main.main([*arguments, "--device=h200"]) == 0
+    assert "\nfits: h200" in capsys.readouterr().out
+    assert main.main(["plan", "--model=mt5_smal", "--devices=8"]) == 2
+    assert "did you mean mt5_small" in capsys.readouterr().err
+    # No array of the model was made.
+    assert all(array.size < 2**20 for array in jax.live_arrays())
+    assert jnp.bfloat16 == XXL.dtype
