@@ -147,22 +147,30 @@ def _refuse_unread_macros(in_files: set[str]) -> None:
     """A macro that nothing refers to is a typing error: gin itself would pass over it."""
     read = {reference.config_key[0] for reference in _macro_references()}
     for name in sorted(_bound_macros() - read):
-        if name in in_files and name in _T5X_MACROS:
+        if name in in_files and name in _job_macros():
             continue
         raise UserError(
             f"unknown gin macro {name}: nothing in these gin files reads it{nearest(name, read)}"
         )
 
 
-# T5X's macros, which an experiment file binds for every job that may read it: the same file serves
-# training, which reads TRAIN_STEPS, and evaluation, which does not.
+# Macros that T5X has and no file of ours binds.
 _T5X_MACROS = frozenset(
-    "BATCH_SIZE CHECKPOINT_PATH CHECKPOINT_PERIOD DROPOUT_RATE EVAL_OUTPUT_DIR EVAL_PERIOD "
-    "EVAL_STEPS EVALUATOR_NUM_EXAMPLES INFER_OUTPUT_DIR INITIAL_CHECKPOINT_PATH "
-    "LABEL_SMOOTHING LOSS_NORMALIZING_FACTOR MIXTURE_OR_TASK_MODULE MIXTURE_OR_TASK_NAME MODEL "
-    "MODEL_DIR OPTIMIZER RANDOM_SEED SHUFFLE_TRAIN_EXAMPLES TASK_FEATURE_LENGTHS TRAIN_STEPS "
-    "TRAIN_STEPS_RELATIVE USE_CACHED_TASKS VOCABULARY Z_LOSS".split()
+    "INFER_OUTPUT_DIR MIXTURE_OR_TASK_MODULE MIXTURE_OR_TASK_SPLIT LABEL_SMOOTHING".split()
 )
+
+
+@functools.cache
+def _job_macros() -> frozenset[str]:
+    """The macros of all jobs. A file may bind them for whichever job reads it.
+
+    The same experiment file serves training, which reads TRAIN_STEPS, and evaluation, which does
+    not.
+    """
+    configs = INSTALLATION_ROOT / "t5x_configs"
+    shipped = [file for room in ("models", "runs") for file in (configs / room).glob("*.gin")]
+    bound = (re.findall(r"^([A-Z][A-Z0-9_]*) *=", file.read_text(), re.M) for file in shipped)
+    return _T5X_MACROS.union(*bound)
 
 
 def _refuse_missing_macros() -> None:

@@ -1,7 +1,8 @@
 """Evaluation of a mixture: all tasks in shared batches, scored by their own SeqIO metrics.
 
 A label is scored, not generated: where a task has a closed set of targets, the likeliest of them
-is the prediction. Free text is decoded greedily.
+is the prediction. Free text is decoded, greedily unless told otherwise. Where sentences are to be
+found among others, the prediction is the encoder's vector, and the task's metric compares them.
 """
 
 import dataclasses
@@ -14,6 +15,7 @@ import jax
 from jax.sharding import Mesh
 
 from mt5x import input_pipeline, partitioning, prediction, run_record
+from mt5x.decoding import GREEDY, DecodeConfig
 from mt5x.input_pipeline import DatasetConfig, EvaluationExamples
 from mt5x.models import EncoderDecoderModel
 from mt5x.progress import Progress
@@ -51,13 +53,17 @@ class Evaluator:
     Attributes:
       labels_of: maps a task's name to its closed set of target strings, or to None for free text;
         by default every task is free text.
+      embedded: maps a task's name to whether its prediction is a vector; by default none is.
       num_examples: evaluate at most so many examples of each task; None takes all.
       only: names of the mixture's tasks to evaluate; None evaluates all of them.
+      decode: how free text is decoded; without a length, up to the longest target's.
     """
 
     labels_of: LabelsOf | None = None
+    embedded: Callable[[str], bool] | None = None
     num_examples: int | None = None
     only: Sequence[str] | None = None
+    decode: DecodeConfig = GREEDY
 
     def evaluate(
         self,
@@ -87,15 +93,20 @@ class Evaluator:
             dataset.mixture_or_task_name, dataset.split, self.only
         )
         examples = [self._examples(task, dataset) for task in tasks]
-        texts = self._predictions(model, params, mesh, dataset, tasks, examples, title)
+        predicted = self._predictions(model, params, mesh, dataset, tasks, examples, title)
         scores = [
-            score_predictions(task, examples_of, texts_of)
-            for task, examples_of, texts_of in zip(tasks, examples, texts, strict=True)
+            score_predictions(task, examples_of, predicted_of)
+            for task, examples_of, predicted_of in zip(tasks, examples, predicted, strict=True)
         ]
         if output_dir is not None and jax.process_index() == 0:
-            for one, examples_of, texts_of in zip(scores, examples, texts, strict=True):
-                _write_predictions(output_dir, step, one, examples_of, texts_of)
+            for one, examples_of, predicted_of in zip(scores, examples, predicted, strict=True):
+                if not self._is_embedded(one.task):
+                    _write_predictions(output_dir, step, one, examples_of, predicted_of)
+                _write_metrics(output_dir, step, one)
         return scores
+
+    def _is_embedded(self, task: str) -> bool:
+        return self.embedded is not None and self.embedded(task)
 
     def _examples(self, task: Any, dataset: DatasetConfig) -> EvaluationExamples:
         """Reads a task's examples, or finds them again: a study evaluates them for every source."""
@@ -123,52 +134,60 @@ class Evaluator:
         tasks: Sequence[Any],
         examples: Sequence[EvaluationExamples],
         title: str,
-    ) -> list[list[str]]:
-        """Predicts each task's examples; tasks with the same set of labels share batches."""
-        groups: dict[tuple[str, ...] | None, list[int]] = {}
+    ) -> list[list[Any]]:
+        """Predicts each task's examples; tasks that are predicted alike share batches."""
+        groups: dict[Any, list[int]] = {}
         for index, task in enumerate(tasks):
             labels = self.labels_of(task.name) if self.labels_of else None
-            groups.setdefault(None if labels is None else tuple(labels), []).append(index)
+            kind = (self._is_embedded(task.name), None if labels is None else tuple(labels))
+            groups.setdefault(kind, []).append(index)
         total = sum(len(one.inputs) for one in examples)
         progress = Progress(title, total)
-        texts: list[list[str]] = [[] for _ in tasks]
-        for labels, members in groups.items():
+        predicted: list[list[Any]] = [[] for _ in tasks]
+        for (embedded, labels), members in groups.items():
             vocabulary = tasks[members[0]].output_features["targets"].vocabulary
             inputs = [ids for index in members for ids in examples[index].inputs]
             common = (model, params, mesh, inputs)
             rest = (vocabulary, dataset.batch_size)
-            if labels is None:
+            flat: Sequence[Any]
+            if embedded:
+                flat = prediction.predict_vectors(*common, dataset.batch_size, progress.advance)
+            elif labels is None:
                 longest = max(len(ids) for index in members for ids in examples[index].targets)
-                flat = prediction.predict_texts(*common, *rest, longest, progress.advance)
+                flat = prediction.predict_texts(
+                    *common, *rest, longest, progress.advance, self.decode
+                )
             else:
                 flat = prediction.predict_labels(*common, labels, *rest, progress.advance)
             start = 0
             for index in members:
-                texts[index] = flat[start : start + len(examples[index].inputs)]
-                start += len(texts[index])
+                predicted[index] = list(flat[start : start + len(examples[index].inputs)])
+                start += len(predicted[index])
         progress.close()
-        return texts
+        return predicted
 
 
-def score_predictions(task: Any, examples: EvaluationExamples, texts: Sequence[str]) -> TaskScores:
-    """Applies the task's SeqIO postprocessor and metrics to predicted texts.
+def score_predictions(
+    task: Any, examples: EvaluationExamples, predicted: Sequence[Any]
+) -> TaskScores:
+    """Applies the task's SeqIO postprocessor and metrics to predicted texts or vectors.
 
     Args:
       task: the SeqIO task.
       examples: its examples.
-      texts: one predicted text an example, in the same order.
+      predicted: one text, or one vector [emb_dim], an example, in the same order.
     """
     vocabulary = task.output_features["targets"].vocabulary
     targets, predictions = [], []
-    for raw, ids, text in zip(examples.raw, examples.targets, texts, strict=True):
+    for raw, ids, one in zip(examples.raw, examples.targets, predicted, strict=True):
         gold = raw.get("targets_pretokenized")
         gold = vocabulary.decode(ids.tolist()) if gold is None else _decoded(gold)
         targets.append(task.postprocess_fn(gold, example=raw, is_target=True))
-        predictions.append(task.postprocess_fn(text, example=raw, is_target=False))
+        predictions.append(task.postprocess_fn(one, example=raw, is_target=False))
     metrics: dict[str, float] = {}
     for metric_fn in task.predict_metric_fns:
         metrics |= {name: float(value) for name, value in metric_fn(targets, predictions).items()}
-    return TaskScores(task.name, metrics, len(texts))
+    return TaskScores(task.name, metrics, len(predictions))
 
 
 def _write_predictions(
@@ -189,6 +208,10 @@ def _write_predictions(
     run_record.write_whole(
         output_dir / f"{scores.task}-{step:06}-predictions.jsonl", "\n".join(lines) + "\n"
     )
+
+
+def _write_metrics(output_dir: Path, step: int, scores: TaskScores) -> None:
+    output_dir.mkdir(parents=True, exist_ok=True)
     metrics = {"step": step, "num_examples": scores.num_examples, **scores.metrics}
     run_record.write_whole(
         output_dir / f"{scores.task}-{step:06}-metrics.json", json.dumps(metrics) + "\n"

@@ -1,18 +1,20 @@
 """Jobs that use a checkpoint without training it: evaluate a mixture, predict texts."""
 
-import json
-import sys
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-from mt5x import input_pipeline, run_record, train_state
-from mt5x.checkpoints import native
-from mt5x.errors import UserError
+import jax
+
+from mt5x import input_pipeline, text_files
+from mt5x.checkpoints import restore
+from mt5x.decoding import GREEDY, DecodeConfig
 from mt5x.evaluation import Evaluator, TaskScores
 from mt5x.input_pipeline import DatasetConfig
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner
-from mt5x.prediction import predict_texts
+from mt5x.predictor import Predictor
+from mt5x.progress import Progress
 
 
 def restore_params(
@@ -23,11 +25,7 @@ def restore_params(
     Raises:
       UserError: there is no checkpoint, or it does not fit the model.
     """
-    checkpoint = native.find(checkpoint_path)
-    shapes = train_state.abstract_state(model)
-    shardings = train_state.state_shardings(model, partitioner.mesh)
-    state = native.restore(checkpoint, shapes, shardings)
-    return state.params, int(state.step)
+    return restore.parameters(checkpoint_path, model, partitioner.mesh)
 
 
 def evaluate(
@@ -64,9 +62,11 @@ def predict(
     model: EncoderDecoderModel,
     checkpoint_path: str,
     input_file: str,
-    output_file: str | None = None,
+    output_file: str = text_files.PIPE,
     batch_size: int = 32,
     max_decode_length: int = 64,
+    decode: DecodeConfig = GREEDY,
+    all_decodes: bool = False,
     partitioner: Partitioner = Partitioner(),
 ) -> None:
     """Decodes the texts of a file.
@@ -74,47 +74,32 @@ def predict(
     Args:
       model: the model, with its vocabulary.
       checkpoint_path: a checkpoint, or a folder of them (the newest is taken).
-      input_file: one text a line, or one JSON object with an 'inputs' field.
-      output_file: where {'inputs', 'prediction'} go as JSON lines; None prints them.
+      input_file: one text a line, or one JSON object with an 'inputs' field; '-' is standard input.
+      output_file: where the records go as JSON lines, with a 'prediction' and its 'score' in nats;
+        '-' is standard output.
       batch_size: texts decoded together.
-      max_decode_length: most tokens of a prediction.
+      max_decode_length: most tokens of a prediction where `decode` names none.
+      decode: the decoder.
+      all_decodes: write the lists 'predictions' and 'scores', best first.
       partitioner: the mesh.
     """
-    texts = _read_texts(input_file)
+    records = text_files.read_records(input_file)
     partitioner.check_batch_size(batch_size)
     params, _ = restore_params(model, checkpoint_path, partitioner)
-    vocabulary = model.vocabulary
-    inputs = [[*vocabulary.encode(text), vocabulary.eos_id] for text in texts]
-    predictions = predict_texts(
-        model, params, partitioner.mesh, inputs, vocabulary, batch_size, max_decode_length
+    config = dataclasses.replace(decode, max_length=decode.max_length or max_decode_length)
+    predictor = Predictor.of_model(
+        model, params, partitioner.mesh, decode=config, batch_size=batch_size
     )
-    lines = "".join(
-        json.dumps({"inputs": text, "prediction": prediction}, ensure_ascii=False) + "\n"
-        for text, prediction in zip(texts, predictions, strict=True)
-    )
-    if output_file is None:
-        sys.stdout.write(lines)
-    else:
-        run_record.write_whole(Path(output_file), lines)
+    predict_records(predictor, records, output_file, all_decodes)
 
 
-def _read_texts(input_file: str) -> list[str]:
-    try:
-        lines = Path(input_file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {input_file}: {error}") from error
-    texts = []
-    for number, line in enumerate(lines, start=1):
-        if not line.startswith("{"):
-            texts.append(line)
-            continue
-        try:
-            texts.append(str(json.loads(line)["inputs"]))
-        except (json.JSONDecodeError, KeyError) as error:
-            raise UserError(
-                f"{input_file}, line {number}: expected a text or a JSON object with an "
-                f"'inputs' field ({error})"
-            ) from error
-    if not texts:
-        raise UserError(f"{input_file} has no lines")
-    return texts
+def predict_records(
+    predictor: Predictor, records: list[dict[str, Any]], output_file: str, all_decodes: bool
+) -> None:
+    """Decodes the 'inputs' of records, with a progress bar, and writes them with predictions."""
+    progress = Progress("predict", len(records))
+    texts = [record["inputs"] for record in records]
+    decodes = predictor.decodes(texts, advance=progress.advance)
+    progress.close()
+    if jax.process_index() == 0:
+        text_files.write_predictions(output_file, records, decodes, all_decodes)

@@ -44,8 +44,9 @@ def registered(name: str) -> Any:
     """
     import seqio
 
-    names = [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()]
-    if name not in names:
+    # Asked for one by one: some names are made on demand.
+    if name not in seqio.MixtureRegistry.names() and name not in seqio.TaskRegistry.names():
+        names = [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()]
         raise UserError(f"no SeqIO task or mixture is named {name}{nearest(name, names)}")
     return seqio.get_mixture_or_task(name)
 
@@ -105,6 +106,8 @@ def training_batches(
     import jax
     import seqio
 
+    from mt5x.packing import PackingConverter
+
     registered(config.mixture_or_task_name)
     tasks_with_split(config.mixture_or_task_name, config.split)
     processes = jax.process_count()
@@ -112,7 +115,7 @@ def training_batches(
     dataset = seqio.get_dataset(
         config.mixture_or_task_name,
         task_feature_lengths=config.task_feature_lengths,
-        feature_converter=seqio.EncDecFeatureConverter(pack=config.pack),
+        feature_converter=PackingConverter(pack=config.pack),
         dataset_split=config.split,
         use_cached=config.use_cached,
         shuffle=config.shuffle,

@@ -6,6 +6,7 @@ while its logits are there, so that no logit is kept for, or computed again in, 
 three matrix products in all, as many as with the logits held.
 """
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,14 +18,17 @@ from jax import lax
 
 from mt5x.errors import UserError, nearest
 from mt5x.model import Transformer
+from mt5x.partitioning import constrain, parts_of
 
 Array = jax.Array
 # Features as SeqIO's EncDecFeatureConverter names them: NumPy or JAX arrays `[batch, length]`.
 Batch = Mapping[str, Any]
 Metrics = dict[str, tuple[Array, Array]]
 
-# Bytes of float32 logits that may exist at once. Below it a loss takes one piece and no loop.
+# Bytes of float32 logits that a device may hold at once; fewer take one piece and no loop.
 LOGITS_BYTES = 256 * 2**20
+
+_LOGITS_AXES = ("batch", "length", "vocab")
 
 NORMALIZING_FACTORS = ("NUM_REAL_TARGET_TOKENS", "NUM_TOTAL_TARGET_TOKENS", "AVERAGE_PER_SEQUENCE")
 
@@ -251,7 +255,8 @@ _cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
 def _logits(hidden: Array, kernel: Array) -> Array:
-    return jnp.einsum("btd,dv->btv", hidden.astype(jnp.float32), kernel)
+    logits = jnp.einsum("btd,dv->btv", hidden.astype(jnp.float32), kernel)
+    return constrain(logits, _LOGITS_AXES)
 
 
 def _hits(logits: Array, targets: Array) -> Array:
@@ -278,7 +283,9 @@ def _smoothing(label_smoothing: float, vocab_size: int) -> tuple[float, float, f
 
 def _pieces(hidden: Array, kernel: Array) -> int:
     batch, length, _ = hidden.shape
-    wanted = -(-batch * length * kernel.shape[1] * 4 // LOGITS_BYTES)
+    shape = (batch, length, kernel.shape[1])
+    per_device = math.prod(shape) * 4 // parts_of(shape, _LOGITS_AXES)
+    wanted = -(-per_device // LOGITS_BYTES)
     return min(wanted, length)
 
 

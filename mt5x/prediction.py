@@ -5,20 +5,38 @@ all data and a short input never pays for the longest.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from mt5x import steps
+from mt5x import decoding, steps
+from mt5x.decoding import GREEDY, DecodeConfig
 from mt5x.models import EncoderDecoderModel
 
 TokenIds = Sequence[int] | np.ndarray
 Advance = Callable[[int], None]
 
 _SHORTEST_BUCKET = 32
+_SHORTEST_TARGET_BUCKET = 8
 _TARGET_LENGTH_STEP = 8
+
+
+class Decode(NamedTuple):
+    """One decoded text.
+
+    Attributes:
+      text: without the end token.
+      score: in nats; see `decoding.Decodes`.
+    """
+
+    text: str
+    score: float
+
+
+def nobody(rows: int) -> None:
+    """Tells nobody how many inputs are done."""
 
 
 def predict_texts(
@@ -28,25 +46,75 @@ def predict_texts(
     inputs: Sequence[TokenIds],
     vocabulary: Any,
     batch_size: int,
-    max_decode_length: int,
-    advance: Advance = lambda rows: None,
+    longest_target: int,
+    advance: Advance = nobody,
+    decode: DecodeConfig = GREEDY,
 ) -> list[str]:
-    """Decodes inputs greedily.
+    """Decodes inputs, for comparison with known targets.
 
     Args:
       model: the model.
       params: its parameters, on `mesh`.
       mesh: the devices.
       inputs: token ids with EOS, of any lengths.
-      vocabulary: the SeqIO vocabulary of the texts.
+      vocabulary: the vocabulary of the texts.
       batch_size: rows decoded together.
-      max_decode_length: most tokens of a prediction; rounded up to a multiple of 8.
+      longest_target: most tokens of a prediction where `decode` names none; rounded up to a
+        multiple of 8, so that data sets share compiled steps.
       advance: told how many inputs are done, batch by batch.
+      decode: the decoder; the best decode is the prediction.
     """
-    length = -(-max_decode_length // _TARGET_LENGTH_STEP) * _TARGET_LENGTH_STEP
-    decode = steps.greedy_step(model, mesh, length)
-    rows = _in_order(inputs, batch_size, mesh, lambda tokens: decode(params, tokens), advance)
-    return [_text(row, vocabulary) for row in rows]
+    length = -(-longest_target // _TARGET_LENGTH_STEP) * _TARGET_LENGTH_STEP
+    rows = predict_decodes(
+        model, params, mesh, inputs, vocabulary, batch_size, length, advance, decode
+    )
+    return [decodes[0].text for decodes in rows]
+
+
+def predict_decodes(
+    model: EncoderDecoderModel,
+    params: Any,
+    mesh: Mesh,
+    inputs: Sequence[TokenIds],
+    vocabulary: Any,
+    batch_size: int,
+    max_length: int,
+    advance: Advance = nobody,
+    decode: DecodeConfig = GREEDY,
+) -> list[list[Decode]]:
+    """Returns each input's decodes, best first; arguments as for `predict_texts`.
+
+    A beam search that found fewer decodes than it has beams returns those it found.
+
+    Args:
+      model: the model.
+      params: its parameters, on `mesh`.
+      mesh: the devices.
+      inputs: token ids with EOS, of any lengths.
+      vocabulary: the vocabulary of the texts.
+      batch_size: rows decoded together.
+      max_length: most tokens of a prediction where `decode` names none.
+      advance: told how many inputs are done, batch by batch.
+      decode: the decoder.
+    """
+    step = steps.decode_step(model, mesh, decode.compiled_for(max_length))
+    key = jax.random.key(decode.seed)
+    lengths = [len(ids) for ids in inputs]
+
+    def predict(indices: Sequence[int], size: int) -> tuple[jax.Array, jax.Array]:
+        rows = np.zeros(size, np.int32)
+        rows[: len(indices)] = indices
+        batch = {"tokens": _tokens(inputs, indices, size), "rows": rows}
+        return step(params, _place_mine(batch, mesh), key)
+
+    return [
+        [
+            Decode(_text(ids, vocabulary), float(score))
+            for ids, score in zip(*row, strict=True)
+            if decoding.found(score)
+        ]
+        for row in _in_order(lengths, batch_size, predict, advance)
+    ]
 
 
 def predict_labels(
@@ -57,15 +125,84 @@ def predict_labels(
     labels: Sequence[str],
     vocabulary: Any,
     batch_size: int,
-    advance: Advance = lambda rows: None,
+    advance: Advance = nobody,
 ) -> list[str]:
     """Returns for each input the likeliest of the labels; arguments as for `predict_texts`."""
+    scores = score_labels(model, params, mesh, inputs, labels, vocabulary, batch_size, advance)
+    return [labels[int(row.argmax())] for row in scores]
+
+
+def score_labels(
+    model: EncoderDecoderModel,
+    params: Any,
+    mesh: Mesh,
+    inputs: Sequence[TokenIds],
+    labels: Sequence[str],
+    vocabulary: Any,
+    batch_size: int,
+    advance: Advance = nobody,
+) -> list[np.ndarray]:
+    """Returns for each input the log-probability of every label, float32 [labels], in nats."""
     label_ids = encode_labels(labels, vocabulary)
-    score = steps.label_step(model, mesh)
-    rows = _in_order(
-        inputs, batch_size, mesh, lambda tokens: score(params, tokens, label_ids), advance
-    )
-    return [labels[int(row.argmax())] for row in rows]
+    step = steps.label_step(model, mesh)
+
+    def score(indices: Sequence[int], size: int) -> tuple[jax.Array]:
+        batch = _place_mine({"tokens": _tokens(inputs, indices, size)}, mesh)
+        return (step(params, batch["tokens"], label_ids),)
+
+    rows = _in_order([len(ids) for ids in inputs], batch_size, score, advance)
+    return [row for (row,) in rows]
+
+
+def score_targets(
+    model: EncoderDecoderModel,
+    params: Any,
+    mesh: Mesh,
+    inputs: Sequence[TokenIds],
+    targets: Sequence[TokenIds],
+    batch_size: int,
+    advance: Advance = nobody,
+) -> list[float]:
+    """Returns the log-probability of each input's own target, in nats, its end token included.
+
+    Args:
+      model: the model.
+      params: its parameters, on `mesh`.
+      mesh: the devices.
+      inputs: token ids with EOS, of any lengths.
+      targets: as many, token ids with EOS.
+      batch_size: rows scored together.
+      advance: told how many inputs are done, batch by batch.
+    """
+    step = steps.score_step(model, mesh)
+
+    def score(indices: Sequence[int], size: int) -> tuple[jax.Array]:
+        rows = [targets[index] for index in indices]
+        length = max(_SHORTEST_TARGET_BUCKET, _power_of_two(max(map(len, rows))))
+        batch = {"tokens": _tokens(inputs, indices, size), "targets": _pad(rows, size, length)}
+        return (step(params, _place_mine(batch, mesh)),)
+
+    lengths = [len(ids) + len(target) for ids, target in zip(inputs, targets, strict=True)]
+    return [float(score) for (score,) in _in_order(lengths, batch_size, score, advance)]
+
+
+def predict_vectors(
+    model: EncoderDecoderModel,
+    params: Any,
+    mesh: Mesh,
+    inputs: Sequence[TokenIds],
+    batch_size: int,
+    advance: Advance = nobody,
+) -> list[np.ndarray]:
+    """Returns each input's mean-pooled encoder states, float32 [emb_dim]; else as predict_texts."""
+    step = steps.embed_step(model, mesh)
+
+    def embed(indices: Sequence[int], size: int) -> tuple[jax.Array]:
+        batch = _place_mine({"tokens": _tokens(inputs, indices, size)}, mesh)
+        return (step(params, batch["tokens"]),)
+
+    rows = _in_order([len(ids) for ids in inputs], batch_size, embed, advance)
+    return [row for (row,) in rows]
 
 
 def encode_labels(labels: Sequence[str], vocabulary: Any) -> np.ndarray:
@@ -75,39 +212,56 @@ def encode_labels(labels: Sequence[str], vocabulary: Any) -> np.ndarray:
 
 
 def _in_order(
-    inputs: Sequence[TokenIds],
+    lengths: Sequence[int],
     batch_size: int,
-    mesh: Mesh,
-    predict: Callable[[jax.Array], jax.Array],
+    predict: Callable[[Sequence[int], int], tuple[jax.Array, ...]],
     advance: Advance,
-) -> list[np.ndarray]:
-    """Returns predict's row for each input, reading one batch while the device does the next."""
-    process, processes = jax.process_index(), jax.process_count()
-    mine = slice(process * batch_size // processes, (process + 1) * batch_size // processes)
+) -> list[tuple[np.ndarray, ...]]:
+    """Returns predict's rows for each input, reading one batch while the device does the next.
+
+    Args:
+      lengths: of the inputs; like lengths are predicted together.
+      batch_size: rows of a batch, always.
+      predict: from the places of the inputs of a batch, and its size, to arrays of rows.
+      advance: told how many inputs are done.
+    """
     # The longest first: if memory does not suffice, that is known at once.
-    order = sorted(range(len(inputs)), key=lambda index: -len(inputs[index]))
-    found: list[np.ndarray] = [np.empty(0)] * len(inputs)
-    pending: tuple[list[int], jax.Array] | None = None
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    found: list[tuple[np.ndarray, ...]] = [()] * len(lengths)
+    pending: tuple[list[int], tuple[jax.Array, ...]] | None = None
 
     def read() -> None:
         if pending is not None:
-            for index, row in zip(pending[0], np.asarray(pending[1]), strict=False):
-                found[index] = row
-            advance(len(pending[0]))
+            indices, arrays = pending
+            for index, *row in zip(indices, *map(np.asarray, arrays), strict=False):
+                found[index] = tuple(row)
+            advance(len(indices))
 
     for start in range(0, len(order), batch_size):
         indices = order[start : start + batch_size]
-        rows = [inputs[index] for index in indices]
-        tokens = _pad(rows, batch_size, _bucket(len(rows[0])))[mine]
-        predicted = predict(steps.place({"tokens": tokens}, mesh)["tokens"])
+        predicted = predict(indices, batch_size)
         read()
         pending = (indices, predicted)
     read()
     return found
 
 
-def _bucket(length: int) -> int:
-    return max(_SHORTEST_BUCKET, 1 << (length - 1).bit_length())
+def _tokens(inputs: Sequence[TokenIds], indices: Sequence[int], size: int) -> np.ndarray:
+    rows = [inputs[index] for index in indices]
+    longest = max(map(len, rows))
+    return _pad(rows, size, max(_SHORTEST_BUCKET, _power_of_two(longest)))
+
+
+def _place_mine(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+    """Puts this process's part of a global batch on the mesh."""
+    process, processes = jax.process_index(), jax.process_count()
+    size = len(batch["tokens"])
+    mine = slice(process * size // processes, (process + 1) * size // processes)
+    return steps.place({name: array[mine] for name, array in batch.items()}, mesh)
+
+
+def _power_of_two(length: int) -> int:
+    return 1 << (length - 1).bit_length()
 
 
 def _text(ids: np.ndarray, vocabulary: Any) -> str:

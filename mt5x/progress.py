@@ -11,20 +11,29 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Counts steps of one stage towards a total.
+    """Counts steps, or another unit, of one stage towards a total.
 
     Args:
       stage: what is being done, shown first.
       total: steps to do in all.
       done: steps already done when the stage resumes.
       stream: where to write; standard error by default.
+      unit: what is counted.
     """
 
-    def __init__(self, stage: str, total: int, done: int = 0, stream: TextIO | None = None):
+    def __init__(
+        self,
+        stage: str,
+        total: int,
+        done: int = 0,
+        stream: TextIO | None = None,
+        unit: str = "step",
+    ):
+        self._unit = unit
         self._stage, self._total, self._done = stage, total, done
         self._stream = sys.stderr if stream is None else stream
         self._bar = (
-            tqdm(total=total, initial=done, desc=stage, file=self._stream, unit="step")
+            tqdm(total=total, initial=done, desc=stage, file=self._stream, unit=unit)
             if self._stream.isatty()
             else None
         )
@@ -53,5 +62,5 @@ class Progress:
         rate = (self._done - self._first) / max(elapsed, 1e-9)
         left = (self._total - self._done) / rate if rate else 0.0
         figures = "".join(f", {name} {value}" for name, value in shown.items())
-        line = f"{self._stage}: step {self._done}/{self._total}{figures}, {left:.0f} s left"
+        line = f"{self._stage}: {self._unit} {self._done}/{self._total}{figures}, {left:.0f} s left"
         print(line, file=self._stream, flush=True)

@@ -3,6 +3,7 @@
 config.gin         the resolved configuration
 model-info.txt     every parameter: size, shape, logical axes, where it lives
 environment.json   package versions, git commit, devices, the step that the run began at
+sentencepiece.model  the vocabulary, where it is a SentencePiece model
 """
 
 import importlib.metadata
@@ -23,10 +24,13 @@ _PACKAGES = (
     "mt5x jax jaxlib flax optax orbax-checkpoint seqio tensorflow tensorflow-datasets numpy"
 ).split()
 
+VOCABULARY_FILE = "sentencepiece.model"
+
 # Changing one of these continues a run; anything else makes it another run.
 _MAY_CHANGE = frozenset(
     "MODEL_DIR TRAIN_STEPS TRAIN_STEPS_RELATIVE EVAL_STEPS EVAL_PERIOD CHECKPOINT_PERIOD "
-    "CHECKPOINTS_TO_KEEP".split()
+    "CHECKPOINTS_TO_KEEP NUM_PARTITIONS FSDP_PARTITIONS NUM_MICROBATCHES REMAT_POLICY "
+    "SCAN_LAYERS".split()
 )
 
 
@@ -57,6 +61,10 @@ def open_run(model_dir: Path, model: EncoderDecoderModel, mesh: Mesh, initial_st
     write_whole(model_dir / "config.gin", config.resolved())
     write_whole(model_dir / "model-info.txt", parameter_overview(model, mesh))
     write_whole(model_dir / "environment.json", json.dumps(record, indent=1) + "\n")
+    # SeqIO's vocabularies hold the serialised model, with the sentinels that were added to it.
+    vocabulary = getattr(model.vocabulary, "sp_model", None)
+    if vocabulary is not None:
+        write_whole(model_dir / VOCABULARY_FILE, vocabulary)
 
 
 def initial_step(model_dir: Path) -> int:
@@ -112,11 +120,11 @@ def git_commit() -> str | None:
     return commit.stdout.strip() + ("+changes" if changes.stdout.strip() else "")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that a reader sees the old text or the new one, never a part."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Writes a file so that a reader sees the old content or the new one, never a part."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from mt5x import decoding, partitioning, scoring
+from mt5x import accumulation, decoding, embedding, partitioning, scoring
 from mt5x.models import EncoderDecoderModel
 from mt5x.train_state import TrainState, state_shardings
 
@@ -18,22 +18,24 @@ Metrics = dict[str, tuple[jax.Array, jax.Array]]
 
 
 @functools.lru_cache(maxsize=16)
-def train_step(model: EncoderDecoderModel, mesh: Mesh) -> Callable[..., Any]:
+def train_step(
+    model: EncoderDecoderModel, mesh: Mesh, num_microbatches: int = 1
+) -> Callable[..., Any]:
     """Returns step(state, batch, dropout_key, learning_rate) -> (state, metrics).
 
     The dropout key of a step is derived from the state's step, so a resumed run draws the masks
-    that the uninterrupted one would have drawn. The state's buffers are donated.
+    that the uninterrupted one would have drawn. The state's buffers are donated. A batch is taken
+    in `num_microbatches` parts, one after another, as if it were whole.
     """
 
     def step(
         state: TrainState, batch: Batch, key: jax.Array, learning_rate: jax.Array
     ) -> tuple[TrainState, Metrics]:
         dropout_rng = jax.random.fold_in(key, state.step)
-
-        def loss(params: Any) -> tuple[jax.Array, Metrics]:
-            return model.loss_fn(params, batch, dropout_rng)
-
-        (_, metrics), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
+        with partitioning.on_mesh(mesh):
+            grads, metrics = accumulation.gradients(
+                model, state.params, batch, dropout_rng, num_microbatches, place_like_params
+            )
         params, opt_state = model.optimizer_def.update(
             grads, state.opt_state, state.params, learning_rate
         )
@@ -41,6 +43,10 @@ def train_step(model: EncoderDecoderModel, mesh: Mesh) -> Callable[..., Any]:
 
     state, whole = state_shardings(model, mesh), partitioning.replicated(mesh)
     rows = partitioning.batch_sharding(mesh)
+
+    def place_like_params(grads: Any) -> Any:
+        return jax.lax.with_sharding_constraint(grads, state.params) if mesh.size > 1 else grads
+
     return jax.jit(
         step,
         in_shardings=(state, rows, whole, whole),
@@ -60,13 +66,35 @@ def eval_step(model: EncoderDecoderModel, mesh: Mesh) -> Callable[..., Metrics]:
 
 
 @functools.lru_cache(maxsize=16)
-def greedy_step(model: EncoderDecoderModel, mesh: Mesh, max_decode_length: int) -> Callable:
-    """Returns step(params, encoder_input_tokens [b, s]) -> ids [b, max_decode_length]."""
+def decode_step(
+    model: EncoderDecoderModel, mesh: Mesh, config: decoding.DecodeConfig
+) -> Callable[..., decoding.Decodes]:
+    """Returns step(params, batch, key) -> decodes; `config` has a length and no seed.
 
-    def step(params: Any, encoder_input_tokens: jax.Array) -> jax.Array:
-        return decoding.greedy_decode(
-            model.module, params, encoder_input_tokens, max_decode_length
-        )[0]
+    The batch is {'tokens': int32 [b, s], 'rows': int32 [b], each row's place in the input}.
+    """
+
+    def step(params: Any, batch: Batch, key: jax.Array) -> decoding.Decodes:
+        return decoding.decode(model.module, params, batch["tokens"], config, key, batch["rows"])
+
+    return _jit_over_rows(step, model, mesh, extra_arguments=1)
+
+
+@functools.lru_cache(maxsize=16)
+def score_step(model: EncoderDecoderModel, mesh: Mesh) -> Callable[..., jax.Array]:
+    """Returns step(params, batch) -> log-probability of each row's target, float32 [b].
+
+    The batch is {'tokens': int32 [b, s], 'targets': int32 [b, t] with EOS}, both padded with 0.
+    """
+
+    def step(params: Any, batch: Batch) -> jax.Array:
+        targets = batch["targets"]
+        features = {
+            "encoder_input_tokens": batch["tokens"],
+            "decoder_input_tokens": jnp.pad(targets[:, :-1], [(0, 0), (1, 0)]),
+            "decoder_target_tokens": targets,
+        }
+        return scoring.score_batch(model.module, params, features)
 
     return _jit_over_rows(step, model, mesh)
 
@@ -79,6 +107,16 @@ def label_step(model: EncoderDecoderModel, mesh: Mesh) -> Callable[..., jax.Arra
         return scoring.score_labels(model.module, params, encoder_input_tokens, label_ids)
 
     return _jit_over_rows(step, model, mesh, extra_arguments=1)
+
+
+@functools.lru_cache(maxsize=16)
+def embed_step(model: EncoderDecoderModel, mesh: Mesh) -> Callable[..., jax.Array]:
+    """Returns step(params, encoder_input_tokens [b, s]) -> vectors [b, emb_dim]."""
+
+    def step(params: Any, encoder_input_tokens: jax.Array) -> jax.Array:
+        return embedding.mean_pooled(model.module, params, encoder_input_tokens)
+
+    return _jit_over_rows(step, model, mesh)
 
 
 def place(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
@@ -103,7 +141,11 @@ def means(metrics: Metrics) -> dict[str, float]:
 def _jit_over_rows(
     step: Callable[..., Any], model: EncoderDecoderModel, mesh: Mesh, extra_arguments: int = 0
 ) -> Callable[..., Any]:
+    def on_mesh(*arguments: Any) -> Any:
+        with partitioning.on_mesh(mesh):
+            return step(*arguments)
+
     params = state_shardings(model, mesh).params
     rows, whole = partitioning.batch_sharding(mesh), partitioning.replicated(mesh)
     extra = (whole,) * extra_arguments
-    return jax.jit(step, in_shardings=(params, rows, *extra), out_shardings=whole)
+    return jax.jit(on_mesh, in_shardings=(params, rows, *extra), out_shardings=whole)

@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 
 from mt5x import input_pipeline, run_record, steps, train_state
 from mt5x.checkpoints import native
+from mt5x.checkpoints.restore import RestoreConfig, initial_state
 from mt5x.errors import UserError
 from mt5x.evaluation import Evaluator
 from mt5x.input_pipeline import DatasetConfig
@@ -29,14 +30,17 @@ class CheckpointConfig:
     """What to start from, and what to save.
 
     Attributes:
-      initial_path: a checkpoint, or a folder of them, to start from; None starts afresh.
+      initial_path: a checkpoint to start from (ours, T5X's or Hugging Face's), or a folder of
+        them; None starts afresh.
       period: steps between saves; the last step is always saved.
       keep: how many of the newest to keep; None keeps all.
+      restore: what to take from `initial_path`.
     """
 
     initial_path: str | None = None
     period: int = 1000
     keep: int | None = None
+    restore: RestoreConfig = dataclasses.field(default_factory=RestoreConfig)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +64,7 @@ def train(
     evaluator: Evaluator | None = None,
     checkpoint_cfg: CheckpointConfig = CheckpointConfig(),
     partitioner: Partitioner = Partitioner(),
+    num_microbatches: int = 1,
     eval_period: int = 1000,
     eval_steps: int = 20,
     log_period: int = 50,
@@ -81,6 +86,7 @@ def train(
       evaluator: how to evaluate.
       checkpoint_cfg: what to start from and what to save.
       partitioner: the mesh.
+      num_microbatches: parts that a batch is computed in, one after another, to need less memory.
       eval_period: steps between evaluations; 0 evaluates never.
       eval_steps: batches of each task in a teacher-forced evaluation; 0 skips it.
       log_period: steps between entries of metrics.jsonl.
@@ -95,7 +101,7 @@ def train(
     # All that can be wrong is found before the first file is written.
     run = Path(model_dir).absolute()
     mesh = partitioner.mesh
-    partitioner.check_batch_size(train_dataset_cfg.batch_size)
+    partitioner.check_batch_size(train_dataset_cfg.batch_size, num_microbatches)
     name = train_dataset_cfg.mixture_or_task_name
     input_pipeline.tasks_with_split(name, train_dataset_cfg.split)
     input_pipeline.check_vocabulary(name, model.module.config.vocab_size)
@@ -119,7 +125,7 @@ def train(
             model, mesh, evaluator or Evaluator(), infer_eval_dataset_cfg, train_eval_dataset_cfg,
             eval_steps, run / "inference_eval", log,
         )  # fmt: skip
-        train_step = steps.train_step(model, mesh)
+        train_step = steps.train_step(model, mesh, num_microbatches)
         dropout_key = jax.random.key(random_seed)
         stop = closing.enter_context(StopRequest())
         while step < last:
@@ -155,7 +161,7 @@ def _restore_or_initialise(
     if config.initial_path is None:
         state = train_state.init_state(model, mesh, seed)
     else:
-        state = native.restore(native.find(config.initial_path), shapes, shardings)
+        state = initial_state(config.initial_path, model, mesh, seed, config.restore)
     return state, int(state.step)
 
 

@@ -8,7 +8,7 @@ import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
+from jax.sharding import AbstractMesh, Mesh
 
 from mt5x import partitioning
 from mt5x.models import EncoderDecoderModel
@@ -50,17 +50,22 @@ def _init_params(model: EncoderDecoderModel, key: jax.Array) -> Any:
 
 
 @functools.lru_cache(maxsize=16)
+def _boxed_shapes(model: EncoderDecoderModel) -> Any:
+    return jax.eval_shape(lambda: _init_params(model, jax.random.key(0)))
+
+
+@functools.lru_cache(maxsize=16)
 def abstract_state(model: EncoderDecoderModel) -> TrainState:
     """Shapes and dtypes of the state, from nothing but the config."""
-    boxed = jax.eval_shape(lambda: _init_params(model, jax.random.key(0)))
+    boxed = _boxed_shapes(model)
     params = nn.unbox(boxed)
     return TrainState(params, jax.eval_shape(model.optimizer_def.init, params))
 
 
 @functools.lru_cache(maxsize=16)
-def state_shardings(model: EncoderDecoderModel, mesh: Mesh) -> TrainState:
+def state_shardings(model: EncoderDecoderModel, mesh: Mesh | AbstractMesh) -> TrainState:
     """Where each array of the state lives on `mesh`."""
-    boxed = jax.eval_shape(lambda: _init_params(model, jax.random.key(0)))
+    boxed = _boxed_shapes(model)
     shapes = abstract_state(model)
     params = partitioning.parameter_shardings(boxed, mesh)
     opt_state = partitioning.optimizer_shardings(shapes.opt_state, shapes.params, params, mesh)

@@ -195,7 +195,7 @@ class Attention(nn.Module):
         return self.out(mixed.reshape(*x.shape[:2], -1))
 
     def extend(self, x: Array, cache: KeyValue, position: Array) -> KeyValue:
-        """Writes the keys and values of one position, `x [batch, 1, emb_dim]`."""
+        """Writes the keys and values of `x [batch, some, emb_dim]` from `position` on."""
         new = self.keys_values(x)
         zero = jnp.zeros_like(position)
         at = (zero, zero, position, zero)

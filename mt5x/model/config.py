@@ -9,6 +9,7 @@ from flax import struct
 
 from mt5x.errors import UserError, nearest
 
+REMAT_POLICIES = ("none", "minimal", "full")
 _ACTIVATIONS = ("linear", "gelu", "relu", "silu", "swish", "tanh", "sigmoid")
 
 
@@ -38,6 +39,11 @@ class T5Config:
         dropout_rate: dropout everywhere T5 drops, in [0, 1).
         logits_via_embedding: ties the logits to the embedding (T5 1.0); mT5 does not.
         float32_attention_logits: attention scores and softmax in float32 whatever `dtype` is.
+        remat_policy: what the backward pass computes again instead of keeping: 'none'; 'minimal',
+            all but the products with kernels; 'full', all of a layer.
+        scan_layers: runs the layers as a loop, which compiles one layer instead of all.
+        relative_bias_per_layer: umT5's relative-position bias, one in every layer (as T5X's
+            scalable_t5), instead of mT5's one for a whole stack.
 
     Raises:
         UserError: a size that is not positive, an unknown activation or dtype, a bad rate.
@@ -55,6 +61,9 @@ class T5Config:
     dropout_rate: float = _static(default=0.1)
     logits_via_embedding: bool = _static(default=False)
     float32_attention_logits: bool = _static(default=False)
+    remat_policy: str = _static(default="none")
+    scan_layers: bool = _static(default=False)
+    relative_bias_per_layer: bool = _static(default=False)
 
     def __post_init__(self) -> None:
         """Brings the values to one canonical form and refuses those that cannot work."""
@@ -78,6 +87,11 @@ class T5Config:
             raise UserError(
                 f"T5Config.dropout_rate must be at least 0 and below 1, not {self.dropout_rate}."
             )
+        if self.remat_policy not in REMAT_POLICIES:
+            raise UserError(
+                f"T5Config.remat_policy must be one of {', '.join(REMAT_POLICIES)}, not "
+                f"{self.remat_policy!r}{nearest(str(self.remat_policy), REMAT_POLICIES) or '.'}"
+            )
 
 
 def activation(name: str) -> Any:
@@ -93,7 +107,11 @@ def _activation_dtype(dtype: Any) -> Any:
     # float16 overflows in T5's feed-forward blocks and trains to NaN; float64 is for tests.
     # (By name: NumPy holds None equal to float64.)
     if found is None or found.name not in ("float32", "bfloat16", "float64"):
-        raise UserError(f"T5Config.dtype must be float32 or bfloat16, not {dtype!r}.")
+        half = found is not None and found.name == "float16"
+        why = ", in which T5's activations overflow" if half else ""
+        raise UserError(
+            f"T5Config.dtype must be float32 or bfloat16, not {dtype!r}{why}: set DTYPE to one."
+        )
     return found
 
 

@@ -14,6 +14,7 @@ from flax import linen as nn
 from jax import lax
 
 from mt5x.model.config import T5Config, activation
+from mt5x.partitioning import constrain, gathered
 
 Array = jax.Array
 Initializer = jax.nn.initializers.Initializer
@@ -54,7 +55,9 @@ def dropout_masks(
     kept = jnp.asarray(1.0 / (1.0 - config.dropout_rate), config.dtype)
     threshold = jnp.uint16(round(config.dropout_rate * 2**16))
     masks = jnp.where(bits >= threshold, kept, jnp.zeros_like(kept))
-    return tuple(jnp.split(masks, np.cumsum(sizes)[:-1], axis=1))
+    # Every device of the model axis draws all: to exchange parts of so little would take longer.
+    parts = jnp.split(masks, np.cumsum(sizes)[:-1], axis=1)
+    return tuple(constrain(part, ("batch", None)) for part in parts)
 
 
 def drop(x: Array, mask: Array | None) -> Array:
@@ -76,8 +79,9 @@ class Embed(nn.Module):
     def __call__(self, ids: Array) -> Array:
         """Looks the ids up."""
         # Gather first and cast after: casting the whole table would touch vocab x emb_dim.
-        rows = jnp.take(self.embedding, ids, axis=0, mode="clip")
-        return rows.astype(self.config.dtype)
+        table = constrain(self.embedding, gathered(("vocab", "embed")))
+        rows = jnp.take(table, ids, axis=0, mode="clip")
+        return constrain(rows.astype(self.config.dtype), ("batch", "length", None))
 
 
 class Dense(nn.Module):
@@ -93,7 +97,9 @@ class Dense(nn.Module):
         """`[..., in] -> [..., features]`."""
         shape = (inputs.shape[-1], self.features)
         kernel = parameter(self, "kernel", self.kernel_init, shape, self.axes)
-        return jnp.dot(inputs.astype(self.dtype), kernel.astype(self.dtype))
+        # Cast first: half as much to gather over devices.
+        kernel = constrain(kernel.astype(self.dtype), gathered(self.axes))
+        return jnp.dot(inputs.astype(self.dtype), kernel)
 
 
 class Logits(nn.Module):
@@ -108,7 +114,7 @@ class Logits(nn.Module):
 
     def __call__(self) -> Array:
         """The kernel itself, float32 `[emb_dim, vocab_size]`."""
-        return self.kernel
+        return constrain(self.kernel, gathered(("embed", "vocab")))
 
 
 class RMSNorm(nn.Module):
@@ -142,5 +148,5 @@ class MlpBlock(nn.Module):
             projected = Dense(config.mlp_dim, ("embed", "mlp"), config.dtype, name=part)(x)
             activated.append(activation(name)(projected))
         hidden = drop(math.prod(activated[1:], start=activated[0]), mask)
-        hidden = nn.with_logical_constraint(hidden, ("batch", "length", "mlp"))
+        hidden = constrain(hidden, ("batch", "length", "mlp"))
         return Dense(config.emb_dim, ("mlp", "embed"), config.dtype, name="wo")(hidden)

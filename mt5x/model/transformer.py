@@ -22,8 +22,13 @@ from mt5x.model.attention import (
 )
 from mt5x.model.config import T5Config
 from mt5x.model.layers import Embed, Logits, MlpBlock, RMSNorm, drop, dropout_masks
+from mt5x.model.stack import run_layers
+from mt5x.partitioning import constrain, gathered
 
 Array = jax.Array
+
+# The logical axes of the residual stream.
+_STREAM = ("batch", "length", None)
 
 
 class DecodeCache(NamedTuple):
@@ -32,9 +37,11 @@ class DecodeCache(NamedTuple):
     Attributes:
         position: int32 scalar, the position the next step writes.
         cross: per layer, the encoder's keys and values, projected once.
-        past: per layer, the decoder's own keys and values so far, zero beyond `position`.
+        past: per layer, the decoder's own keys and values so far, zero beyond `position`;
+            `[batch, heads, max_length x hypotheses, head_dim]`, those of a position together.
         encoder_mask: bool `[batch, 1, 1, source]`, True at real source tokens.
-        bias: `[1, heads, max_length, max_length]`, the decoder's relative-position bias.
+        bias: `[1, heads, max_length, max_length]`, the decoder's relative-position bias;
+            `[layers, ...]` where every layer has its own.
     """
 
     position: Array
@@ -51,19 +58,30 @@ class EncoderLayer(nn.Module):
 
     def setup(self) -> None:
         """Declares the parts."""
+        if self.config.relative_bias_per_layer:
+            self.relpos_bias = RelativePositionBias(self.config, bidirectional=True)
         self.pre_attention_layer_norm = RMSNorm(self.config.dtype)
         self.attention = Attention(self.config)
         self.pre_mlp_layer_norm = RMSNorm(self.config.dtype)
         self.mlp = MlpBlock(self.config)
 
-    def __call__(self, x: Array, mask: Array, bias: Array, enable_dropout: bool) -> Array:
-        """`[batch, source, emb_dim]` to the same."""
+    def __call__(
+        self, x: Array, mask: Array, bias: Array | None, dropout: Sequence[Array | None]
+    ) -> Array:
+        """`[batch, source, emb_dim]` to the same; `dropout` from `draw_masks`."""
+        weights, attended, hidden, projected = dropout
+        if bias is None:
+            bias = self.relpos_bias(x.shape[1], x.shape[1])
+        y = self.pre_attention_layer_norm(x)
+        x = constrain(x + drop(self.attention(y, y, mask, bias, weights), attended), _STREAM)
+        x = x + drop(self.mlp(self.pre_mlp_layer_norm(x), hidden), projected)
+        return constrain(x, _STREAM)
+
+    def draw_masks(self, x: Array, enable_dropout: bool) -> tuple[Array | None, ...]:
+        """The dropout masks of this layer for one batch."""
         config = self.config
         sizes = (config.num_heads * x.shape[1], config.emb_dim, config.mlp_dim, config.emb_dim)
-        weights, attended, hidden, projected = dropout_masks(self, len(x), sizes, enable_dropout)
-        y = self.pre_attention_layer_norm(x)
-        x = x + drop(self.attention(y, y, mask, bias, weights), attended)
-        return x + drop(self.mlp(self.pre_mlp_layer_norm(x), hidden), projected)
+        return dropout_masks(self, len(x), sizes, enable_dropout)
 
 
 class DecoderLayer(nn.Module):
@@ -73,6 +91,8 @@ class DecoderLayer(nn.Module):
 
     def setup(self) -> None:
         """Declares the parts."""
+        if self.config.relative_bias_per_layer:
+            self.relpos_bias = RelativePositionBias(self.config, bidirectional=False)
         self.pre_self_attention_layer_norm = RMSNorm(self.config.dtype)
         self.self_attention = Attention(self.config)
         self.pre_cross_attention_layer_norm = RMSNorm(self.config.dtype)
@@ -86,28 +106,40 @@ class DecoderLayer(nn.Module):
         encoded: Array,
         mask: Array,
         cross_mask: Array,
-        bias: Array,
-        enable_dropout: bool,
+        bias: Array | None,
+        dropout: Sequence[Array | None],
     ) -> Array:
         """`[batch, target, emb_dim]` to the same, given `encoded [batch, source, emb_dim]`."""
+        weights, attended, *rest = dropout
+        if bias is None:
+            bias = self.relpos_bias(x.shape[1], x.shape[1])
+        y = self.pre_self_attention_layer_norm(x)
+        x = constrain(x + drop(self.self_attention(y, y, mask, bias, weights), attended), _STREAM)
+        source = self.encoder_decoder_attention.keys_values(encoded)
+        return constrain(self._after_self_attention(x, source, cross_mask, rest), _STREAM)
+
+    def draw_masks(
+        self, x: Array, encoded: Array, enable_dropout: bool
+    ) -> tuple[Array | None, ...]:
+        """The dropout masks of this layer for one batch."""
         config, emb_dim = self.config, self.config.emb_dim
         own, cross = config.num_heads * x.shape[1], config.num_heads * encoded.shape[1]
         sizes = (own, emb_dim, cross, emb_dim, config.mlp_dim, emb_dim)
-        weights, attended, *rest = dropout_masks(self, len(x), sizes, enable_dropout)
-        y = self.pre_self_attention_layer_norm(x)
-        x = x + drop(self.self_attention(y, y, mask, bias, weights), attended)
-        source = self.encoder_decoder_attention.keys_values(encoded)
-        return self._after_self_attention(x, source, cross_mask, rest)
+        return dropout_masks(self, len(x), sizes, enable_dropout)
 
     def step(
-        self, x: Array, cross: KeyValue, past: KeyValue, cache: DecodeCache
+        self, x: Array, cross: KeyValue, past: KeyValue, cache: DecodeCache, mask: Array
     ) -> tuple[Array, KeyValue]:
-        """One position, `x [batch, 1, emb_dim]`, against the caches; returns the new past."""
+        """One position, `x [batch, hypotheses, emb_dim]`, against the caches; also the new past.
+
+        The hypotheses of a row attend side by side, as the positions of a longer target would, so
+        that a row's source is held, and read, once for all of them.
+        """
         y = self.pre_self_attention_layer_norm(x)
-        past = self.self_attention.extend(y, past, cache.position)
-        length = past.key.shape[2]
-        mask = (jnp.arange(length) <= cache.position)[None, None, None, :]
+        hypotheses = x.shape[1]
+        past = self.self_attention.extend(y, past, cache.position * hypotheses)
         bias = lax.dynamic_slice_in_dim(cache.bias, cache.position, 1, axis=2)
+        bias = jnp.repeat(bias, hypotheses, axis=3)
         x = x + self.self_attention.attend(y, past, mask, bias)
         none = (None, None, None, None)
         return self._after_self_attention(x, cross, cache.encoder_mask, none), past
@@ -118,7 +150,7 @@ class DecoderLayer(nn.Module):
         weights, attended, hidden, projected = masks
         y = self.pre_cross_attention_layer_norm(x)
         y = self.encoder_decoder_attention.attend(y, cross, cross_mask, None, weights)
-        x = x + drop(y, attended)
+        x = constrain(x + drop(y, attended), _STREAM)
         return x + drop(self.mlp(self.pre_mlp_layer_norm(x), hidden), projected)
 
 
@@ -129,17 +161,19 @@ class Encoder(nn.Module):
 
     def setup(self) -> None:
         """Declares the stack."""
-        self.relpos_bias = RelativePositionBias(self.config, bidirectional=True)
+        if not self.config.relative_bias_per_layer:
+            self.relpos_bias = RelativePositionBias(self.config, bidirectional=True)
         self.layers = [EncoderLayer(self.config) for _ in range(self.config.num_encoder_layers)]
         self.encoder_norm = RMSNorm(self.config.dtype)
 
     def __call__(self, x: Array, mask: Array, enable_dropout: bool) -> Array:
         """Embedded tokens `[batch, source, emb_dim]` to encodings of the same shape."""
-        bias = self.relpos_bias(x.shape[1], x.shape[1])
+        shared = not self.config.relative_bias_per_layer
+        bias = self.relpos_bias(x.shape[1], x.shape[1]) if shared else None
         first, last = dropout_masks(self, len(x), 2 * (self.config.emb_dim,), enable_dropout)
         x = drop(x, first)
-        for layer in self.layers:
-            x = layer(x, mask, bias, enable_dropout)
+        dropout = [layer.draw_masks(x, enable_dropout) for layer in self.layers]
+        x = run_layers(self.config, self.layers, dropout, x, mask, bias)
         return drop(self.encoder_norm(x), last)
 
 
@@ -150,7 +184,8 @@ class Decoder(nn.Module):
 
     def setup(self) -> None:
         """Declares the stack."""
-        self.relpos_bias = RelativePositionBias(self.config, bidirectional=False)
+        if not self.config.relative_bias_per_layer:
+            self.relpos_bias = RelativePositionBias(self.config, bidirectional=False)
         self.layers = [DecoderLayer(self.config) for _ in range(self.config.num_decoder_layers)]
         self.decoder_norm = RMSNorm(self.config.dtype)
         if not self.config.logits_via_embedding:
@@ -160,17 +195,21 @@ class Decoder(nn.Module):
         self, x: Array, encoded: Array, mask: Array, cross_mask: Array, enable_dropout: bool
     ) -> Array:
         """Embedded tokens `[batch, target, emb_dim]` to final hidden states of that shape."""
-        bias = self.relpos_bias(x.shape[1], x.shape[1])
+        shared = not self.config.relative_bias_per_layer
+        bias = self.relpos_bias(x.shape[1], x.shape[1]) if shared else None
         first, last = dropout_masks(self, len(x), 2 * (self.config.emb_dim,), enable_dropout)
         x = drop(x, first)
-        for layer in self.layers:
-            x = layer(x, encoded, mask, cross_mask, bias, enable_dropout)
+        dropout = [layer.draw_masks(x, encoded, enable_dropout) for layer in self.layers]
+        x = run_layers(self.config, self.layers, dropout, x, encoded, mask, cross_mask, bias)
         return drop(self.decoder_norm(x), last)
 
-    def start(self, encoded: Array, encoder_mask: Array, max_length: int) -> DecodeCache:
-        """Caches for decoding up to `max_length` positions."""
+    def start(
+        self, encoded: Array, encoder_mask: Array, max_length: int, hypotheses: int
+    ) -> DecodeCache:
+        """Caches for decoding up to `max_length` positions of each row's hypotheses."""
         config = self.config
-        shape = (encoded.shape[0], config.num_heads, max_length, config.head_dim)
+        biased = self.layers if config.relative_bias_per_layer else [self]
+        shape = (encoded.shape[0], config.num_heads, max_length * hypotheses, config.head_dim)
         return DecodeCache(
             position=jnp.zeros((), jnp.int32),
             cross=tuple(e.encoder_decoder_attention.keys_values(encoded) for e in self.layers),
@@ -179,14 +218,23 @@ class Decoder(nn.Module):
                 for _ in self.layers
             ),
             encoder_mask=encoder_mask,
-            bias=self.relpos_bias(max_length, max_length),
+            bias=jnp.concatenate([part.relpos_bias(max_length, max_length) for part in biased]),
         )
 
-    def step(self, x: Array, cache: DecodeCache) -> tuple[Array, DecodeCache]:
-        """One embedded token `[batch, 1, emb_dim]` to its final hidden state."""
+    def step(
+        self, x: Array, cache: DecodeCache, ancestors: Array | None
+    ) -> tuple[Array, DecodeCache]:
+        """Embedded tokens `[batch, hypotheses, emb_dim]` to their final hidden states."""
+        max_length = cache.bias.shape[-1]
+        mask = (jnp.arange(max_length) <= cache.position)[None, None, None, :]
+        if ancestors is not None:
+            own = ancestors[..., None] == jnp.arange(x.shape[1])[None, None, None, :]
+            mask = (own & mask.reshape(1, 1, -1, 1)).reshape(*own.shape[:2], -1)[:, None]
         past = []
-        for layer, cross, old in zip(self.layers, cache.cross, cache.past, strict=True):
-            x, new = layer.step(x, cross, old, cache)
+        for number, layer in enumerate(self.layers):
+            own_bias = cache.bias[number : number + 1] if len(cache.bias) > 1 else cache.bias
+            here = cache._replace(bias=own_bias)
+            x, new = layer.step(x, cache.cross[number], cache.past[number], here, mask)
             past.append(new)
         return self.decoder_norm(x), cache._replace(position=cache.position + 1, past=tuple(past))
 
@@ -253,7 +301,8 @@ class Transformer(nn.Module):
         """The matrix from final hidden states to logits, float32 `[emb_dim, vocab_size]`."""
         if self.config.logits_via_embedding:
             table = self.token_embedder.embedding
-            return table.T / np.sqrt(self.config.emb_dim).astype(np.float32)
+            kernel = table.T / np.sqrt(self.config.emb_dim).astype(np.float32)
+            return constrain(kernel, gathered(("embed", "vocab")))
         return self.decoder.logits_dense()
 
     def hidden_and_kernel(
@@ -303,16 +352,33 @@ class Transformer(nn.Module):
         return self._logits(hidden)
 
     def start_decoding(
-        self, encoded: Array, encoder_input_tokens: Array, max_decode_length: int
+        self,
+        encoded: Array,
+        encoder_input_tokens: Array,
+        max_decode_length: int,
+        hypotheses: int = 1,
     ) -> DecodeCache:
-        """Projects the encodings for every layer, once, and makes room for the targets."""
+        """Projects the encodings for every layer, once, and makes room for each row's targets."""
         mask = (encoder_input_tokens > 0)[:, None, None, :]
-        return self.decoder.start(encoded, mask, max_decode_length)
+        return self.decoder.start(encoded, mask, max_decode_length, hypotheses)
 
-    def decode_step(self, tokens: Array, cache: DecodeCache) -> tuple[Array, DecodeCache]:
-        """One step: int32 `[batch]` tokens in, float32 logits `[batch, vocab_size]` out."""
-        hidden, cache = self.decoder.step(self.token_embedder(tokens[:, None]), cache)
-        return self._logits(hidden[:, 0]), cache
+    def decode_step(
+        self, tokens: Array, cache: DecodeCache, ancestors: Array | None = None
+    ) -> tuple[Array, DecodeCache]:
+        """The logits of the next token.
+
+        Args:
+            tokens: int32 `[batch]`, or `[batch, hypotheses]` with `ancestors`.
+            cache: from `start_decoding` or the step before.
+            ancestors: int32 `[batch, hypotheses, max_length]`: whose token at each position each
+                hypothesis goes on from, itself at `cache.position`; None where there is one.
+
+        Returns:
+            float32 logits `[*tokens.shape, vocab_size]`, and the cache of the next step.
+        """
+        side_by_side = tokens[:, None] if ancestors is None else tokens
+        hidden, cache = self.decoder.step(self.token_embedder(side_by_side), cache, ancestors)
+        return self._logits(hidden[:, 0] if ancestors is None else hidden), cache
 
     def _logits(self, hidden: Array) -> Array:
         return jnp.dot(hidden.astype(jnp.float32), self.logits_kernel())

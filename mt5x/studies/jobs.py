@@ -3,7 +3,7 @@
 import collections
 
 from mt5x import config, evaluation, inference, input_pipeline, train_loop
-from mt5x.checkpoints import native
+from mt5x.checkpoints import formats
 from mt5x.evaluation import TaskScores
 from mt5x.models import EncoderDecoderModel
 from mt5x.studies.runner import Figures
@@ -18,7 +18,7 @@ def train(title: str) -> Figures:
 def evaluate(title: str) -> Figures:
     """Scores the parent's checkpoint; an evaluation task ends in '.' and its language."""
     scores = config.call(inference.evaluate, title=title)
-    step = native.step_of(native.find(config.macro("CHECKPOINT_PATH"))) or 0
+    step = formats.open_source(config.macro("CHECKPOINT_PATH")).step or 0
     return {_language(one.task): _figures(one, step) for one in scores}
 
 
@@ -68,4 +68,5 @@ def _figures(scores: TaskScores, step: int) -> dict[str, float]:
 
 
 def _language(task: str) -> str:
-    return task.rpartition(".")[2]
+    """The language that a task's name ends in, before what makes it a variant of a task."""
+    return task.partition(":")[0].rpartition(".")[2]

@@ -5,14 +5,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.typing import ArrayLike
 
+from mt5x.decoding import caches
 from mt5x.model import DecodeCache, Transformer
 
 Array = jax.Array
-
-# T5X's default decoder is a beam search of one beam, which divides finished scores by this power.
-T5X_ALPHA = 0.6
 
 
 class _State(NamedTuple):
@@ -45,19 +42,13 @@ def greedy_decode(
         `[batch]`, the natural logarithm of each decode's probability, its end token included.
         `brevity_penalty` turns them into what T5X reports.
     """
-    variables = {"params": params}
     batch = encoder_input_tokens.shape[0]
-    encoded = model.apply(variables, encoder_input_tokens, enable_dropout=False, method="encode")
-    cache: Any = model.apply(
-        variables, encoded, encoder_input_tokens, max_decode_length, method="start_decoding"
-    )
 
     def unfinished(state: _State) -> Array:
         return (state.cache.position < max_decode_length) & ~jnp.all(state.done)
 
     def step(state: _State) -> _State:
-        result: Any = model.apply(variables, state.tokens, state.cache, method="decode_step")
-        logits, cache = result
+        logits, cache = caches.step(model, params, state.tokens, state.cache)
         best = jnp.max(logits, axis=-1)
         log_prob = best - jax.nn.logsumexp(logits, axis=-1)
         tokens = jnp.where(state.done, 0, jnp.argmax(logits, axis=-1).astype(jnp.int32))
@@ -76,29 +67,8 @@ def greedy_decode(
             tokens=jnp.zeros((batch,), jnp.int32),
             ids=jnp.zeros((max_decode_length, batch), jnp.int32),
             scores=jnp.zeros((batch,), jnp.float32),
-            done=~jnp.any(encoder_input_tokens > 0, axis=1),
-            cache=cache,
+            done=caches.is_padding(encoder_input_tokens),
+            cache=caches.start(model, params, encoder_input_tokens, max_decode_length),
         ),
     )
     return final.ids.T, final.scores
-
-
-def brevity_penalty(ids: ArrayLike, eos_id: int = 1, alpha: float = T5X_ALPHA) -> Array:
-    """What T5X's beam search divides a decode's score by: ((5 + length) / 6)^alpha.
-
-    Google's neural machine translation, arXiv 1609.08144, equation 14. The length counts the
-    end token. A decode that ran to the limit without its end token is not finished to T5X, and
-    keeps its score (1 here).
-
-    Args:
-        ids: int32 `[batch, length]` from `greedy_decode`.
-        eos_id: the end token.
-        alpha: the power; T5X's default is 0.6.
-
-    Returns:
-        float32 `[batch]`.
-    """
-    ids = jnp.asarray(ids)
-    ended = jnp.any(ids == eos_id, axis=1)
-    length = jnp.sum((ids > 0).astype(jnp.float32), axis=1)
-    return jnp.where(ended, ((5.0 + length) / 6.0) ** alpha, 1.0)

@@ -1,0 +1,75 @@
+"""Runs the layers of a stack: one after another, recomputed in the backward pass, or scanned.
+
+Neither choice changes the parameter tree, the dropout masks or what is computed. Names and meaning
+are those of T5X's scalable_t5: `remat_policy` trades time for memory (arXiv 1604.06174), and
+`scan_layers` compiles one layer instead of all of them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import lax
+
+from mt5x.model.config import T5Config
+
+Array = jax.Array
+
+# What a layer keeps for the backward pass beside its input; 'none' keeps all.
+SAVED: dict[str, Callable[..., Any]] = {
+    "minimal": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+    "full": jax.checkpoint_policies.nothing_saveable,
+}
+
+
+def run_layers(
+    config: T5Config,
+    layers: Sequence[nn.Module],
+    dropout: Sequence[tuple[Array | None, ...]],
+    x: Array,
+    *arguments: Array | None,
+) -> Array:
+    """Applies `layers` in turn, as `config.remat_policy` and `config.scan_layers` say.
+
+    The masks are drawn outside, so that they are the same however the layers are run, and not
+    drawn again in the backward pass; they are small beside the activations.
+
+    Args:
+        config: the network's.
+        layers: bound modules of one class, called as `layer(x, *arguments, masks)`.
+        dropout: the dropout masks of each layer.
+        x: `[batch, length, emb_dim]`.
+        *arguments: what all layers share.
+
+    Returns:
+        `[batch, length, emb_dim]`.
+    """
+    plain = not config.scan_layers and config.remat_policy == "none"
+    if not layers or plain or layers[0].is_initializing():
+        for layer, masks in zip(layers, dropout, strict=True):
+            x = layer(x, *arguments, masks)
+        return x
+    # A module within a module cannot be transformed; one that is on its own is a pure function.
+    alone = layers[0].clone(parent=None, name=None)
+
+    def one_layer(x: Array, params: Any, masks: Any) -> Array:
+        result: Any = alone.apply({"params": params}, x, *arguments, masks)
+        return result
+
+    if config.remat_policy != "none":
+        # Within a loop, XLA cannot undo the recomputation by merging equal expressions.
+        one_layer = jax.checkpoint(
+            one_layer, policy=SAVED[config.remat_policy], prevent_cse=not config.scan_layers
+        )
+    params = [layer.variables["params"] for layer in layers]
+    if not config.scan_layers:
+        for own, masks in zip(params, dropout, strict=True):
+            x = one_layer(x, own, masks)
+        return x
+    # Layers cast their parameters before use: doing it before stacking halves the copy.
+    params = [jax.tree.map(lambda leaf: leaf.astype(config.dtype), own) for own in params]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
+    all_masks = jax.tree.map(lambda *leaves: jnp.stack(leaves), *dropout)
+    return lax.scan(lambda x, own: (one_layer(x, *own), None), x, (stacked, all_masks))[0]

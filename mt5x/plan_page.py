@@ -1,0 +1,67 @@
+"""A memory plan as text: the mesh, where each parameter lies, and what a device must hold."""
+
+import dataclasses
+import math
+import re
+
+import jax
+
+from mt5x import train_state
+from mt5x.memory_plan import Memory, Setting
+from mt5x.models import EncoderDecoderModel
+
+
+def page(model: EncoderDecoderModel, setting: Setting, needed: Memory) -> str:
+    """Returns the whole plan, of as many lines as there are kinds of parameters, and some more."""
+    return "\n".join([_mesh(setting), "", _parameters(model, setting), "", _memory(needed)])
+
+
+def changes(old: Setting, new: Setting) -> str:
+    """Returns the flags of `mt5x plan` that lead from one setting to another."""
+    pairs = {
+        "--num_partitions": (old.partitioner.num_partitions, new.partitioner.num_partitions),
+        "--fsdp_partitions": (old.partitioner.fsdp_partitions, new.partitioner.fsdp_partitions),
+        "--remat_policy": (old.remat_policy, new.remat_policy),
+        "--num_microbatches": (old.num_microbatches, new.num_microbatches),
+    }
+    return " ".join(f"{flag}={after}" for flag, (before, after) in pairs.items() if before != after)
+
+
+def gib(size: int) -> str:
+    """Returns a number of bytes in GiB."""
+    return f"{size / 2**30:.2f} GiB"
+
+
+def _mesh(setting: Setting) -> str:
+    axes = " x ".join(f"{axis} {size}" for axis, size in setting.mesh.shape.items())
+    return (
+        f"mesh: {setting.devices} devices = {axes}; {setting.rows} of {setting.batch_size} "
+        f"sequences at once on each, remat {setting.remat_policy}"
+    )
+
+
+def _parameters(model: EncoderDecoderModel, setting: Setting) -> str:
+    """One line for each kind of parameter; those of a stack's layers together."""
+    shapes = train_state.abstract_state(model).params
+    places = train_state.state_shardings(model, setting.mesh).params
+    rows: dict[tuple[str, ...], int] = {}
+    total = 0
+    leaves = jax.tree_util.tree_flatten_with_path(shapes)[0]
+    for (path, leaf), place in zip(leaves, jax.tree.leaves(places), strict=True):
+        name = re.sub(r"layers_\d+", "layers_*", "/".join(str(key.key) for key in path))
+        share = leaf.size // math.prod(place.shard_shape(leaf.shape))
+        axes = " ".join(axis or "-" for axis in place.spec) or "whole"
+        row = (name, "x".join(map(str, leaf.shape)), axes, f"1/{share}")
+        rows[row] = rows.get(row, 0) + 1
+        total += leaf.size
+    lines = [f"{'parameter':<58} {'times':>5}  {'shape':<13} {'split over':<12} on a device"]
+    lines += [f"{n:<58} {c:>5}  {s:<13} {a:<12} {d}" for (n, s, a, d), c in rows.items()]
+    return "\n".join([*lines, f"{total:,} parameters"])
+
+
+def _memory(needed: Memory) -> str:
+    parts = dataclasses.asdict(needed) | {"total": needed.total}
+    return "\n".join(
+        ["on each device (an estimate):"]
+        + [f"  {name:<12} {gib(size):>12}" for name, size in parts.items()]
+    )
