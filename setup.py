@@ -35,6 +35,7 @@ REQUIRES = [
     "tensorflow-datasets>=4.9.10",
     "importlib_resources>=6",  # imported by tensorflow-datasets, which does not declare it
     "sentencepiece>=0.2",
+    "regex>=2026.11.15",  # grapheme clusters that keep Indic conjuncts whole (UAX #29, GB9c)
     "gin-config>=0.5.0",
     "clu>=0.0.12",
     "tensorboard>=2.19",  # imported by clu's writers, which do not declare it
@@ -53,7 +54,7 @@ REQUIRES = [
 TEST = ["pytest>=8.3", "pytest-xdist>=3.6", "hypothesis>=6.100"]
 LINT = ["ruff>=0.17,<0.18", "mypy>=2.4,<2.5"]  # a newer linter finds new faults in old code
 # Other implementations that the parity tests compare with.
-PEERS = ["torch==2.13.0", "transformers>=5"]
+PEERS = ["torch==2.13.0", "transformers>=5", "scikit-learn>=1.5"]
 
 setup(
     name="mt5x",

@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.lm_statistics import LmStatistics, measure
 from mt5x import config, inference, input_pipeline
-from mt5x.checkpoints import native
+from mt5x.checkpoints import formats
 from mt5x.errors import UserError
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner
@@ -71,7 +71,7 @@ def lm_statistics(
 
 def as_stage(title: str) -> Figures:
     """Runs the job as a stage of a study, from the loaded gin config."""
-    step = native.step_of(native.find(config.macro("CHECKPOINT_PATH"))) or 0
+    step = formats.open_source(config.macro("CHECKPOINT_PATH")).step or 0
     return {
         language: {**one.metrics(), "num_examples": one.num_examples, "step": step}
         for language, one in config.call(lm_statistics, title=title).items()

@@ -14,11 +14,10 @@ import numpy as np
 from analysis.pairs import Pair, PairMatrix, mean_or_none
 from mt5x.errors import UserError
 from mt5x.studies.results import MAJORITY_BASELINE, ResultRow
+from tasks import catalogue
+from tasks.definitions import DATA_SETS
 
-LM_TASK = "mc4_span_corruption"
-
-MAIN_METRICS = {"xnli": "accuracy", "pawsx": "accuracy", "panx": "span_f1", "tydiqa": "f1"}
-"""The metric that stands for a task where a table has room for one."""
+LM_TASK = catalogue.SPAN_CORRUPTION
 
 FORMS = {
     "score": "the score itself, in points",
@@ -104,6 +103,11 @@ class Transfer:
         raise ValueError(f"{name!r} is none of {', '.join(FORMS)}")
 
 
+def main_metric(task: str) -> str | None:
+    """Returns the metric that stands for a task where there is room for one; None: not ours."""
+    return DATA_SETS[task].scores.main if task in DATA_SETS else None
+
+
 def transfers(rows: Iterable[ResultRow], stage: str | None = None) -> list[Transfer]:
     """Returns one table per task and metric, main metrics first.
 
@@ -128,14 +132,14 @@ def transfers(rows: Iterable[ResultRow], stage: str | None = None) -> list[Trans
         if tuned:
             baseline = [row for row in group if row.stage == MAJORITY_BASELINE]
             tables.append(_transfer(task, metric, tuned, baseline))
-    return sorted(tables, key=lambda t: (t.task, t.metric != MAIN_METRICS.get(t.task), t.metric))
+    return sorted(tables, key=lambda t: (t.task, t.metric != main_metric(t.task), t.metric))
 
 
 def main_transfers(tables: Sequence[Transfer]) -> list[Transfer]:
     """Returns one table per task: its main metric, or its first where that was not computed."""
     first: dict[str, Transfer] = {}
     for table in tables:
-        if table.metric == MAIN_METRICS.get(table.task):
+        if table.metric == main_metric(table.task):
             first[table.task] = table
         first.setdefault(table.task, table)
     return list(first.values())

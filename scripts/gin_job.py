@@ -15,18 +15,23 @@ def quiet_logs() -> None:
     logging.set_verbosity(logging.FATAL)
 
 
-def load(args: argparse.Namespace) -> None:
-    """Loads the gin files and flags of `args`, and says where the data is.
+def use_data_dir(given: str | os.PathLike[str] | None) -> None:
+    """Says where the data is: `given`, or else TFDS_DATA_DIR, or else the sample world.
 
-    `--tfds_data_dir`, as T5X has it, comes before TFDS_DATA_DIR; where neither is given and the
-    sample world was written to its usual place, that is read.
+    The last where neither is given and the sample world was written to its usual place.
     """
-    quiet_logs()
-    from mt5x import config
     from tasks import data_dir
 
-    if args.tfds_data_dir:
-        data_dir.use(args.tfds_data_dir)
+    if given:
+        data_dir.use(given)
     elif not os.environ.get("TFDS_DATA_DIR") and SAMPLE_WORLD.is_dir():
         data_dir.use(SAMPLE_WORLD)
+
+
+def load(args: argparse.Namespace) -> None:
+    """Loads the gin files and flags of `args`; `--tfds_data_dir`, as T5X has it, is the data's."""
+    quiet_logs()
+    from mt5x import config
+
+    use_data_dir(args.tfds_data_dir)
     config.load(args.gin_file, args.gin_bindings, args.gin_search_paths)

@@ -26,11 +26,16 @@ COMMANDS = {
     "train": "scripts.train",
     "evaluate": "scripts.evaluate",
     "predict": "scripts.predict",
+    "plan": "scripts.plan",
     "sample-data": "scripts.sample_data",
     "import-data": "scripts.import_data",
+    "tasks": "scripts.tasks",
     "study": "scripts.study",
     "report": "scripts.report",
     "lm-stats": "scripts.lm_stats",
+    "convert": "scripts.convert",
+    "checkpoint": "scripts.checkpoint",
+    "benchmark": "scripts.benchmark",
 }
 
 FIRST_STEPS = """\

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from scripts.gin_job import SAMPLE_WORLD
+
 SUMMARY = "write the sample world: ten small languages with real typology"
 EXAMPLES = """\
 the world of the quickstart:
@@ -19,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        default=Path("runs/sample_world"),
+        default=SAMPLE_WORLD,
         help="folder to write, a TFDS_DATA_DIR afterwards (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of all random choices (default: 0)")

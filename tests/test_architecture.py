@@ -26,7 +26,7 @@ FORBIDDEN = {
 # The parts that train and decode run on machines and in processes that need no TensorFlow.
 WITHOUT_TENSORFLOW = [
     "model", "losses", "optimizers", "steps", "decoding", "scoring", "train_state", "partitioning",
-    "checkpoints", "errors",
+    "checkpoints", "errors", "prediction", "predictor", "vocabularies",
 ]  # fmt: skip
 TENSORFLOW = {"tensorflow", "tensorflow_text", "tensorflow_datasets", "seqio"}
 

@@ -24,7 +24,7 @@ from analysis.report import palette
 from analysis.report.findings import LEXICAL, SIGNIFICANT, SYNTACTIC, Findings
 from analysis.report.labels import place_labels
 from analysis.report.palette import ACCENT, HEAT, INK, MUTED, PAPER, RULE, SECOND
-from analysis.report.words import METRIC_NAMES, TASK_NAMES, decimal, equal, p_value
+from analysis.report.words import decimal, equal, metric_name, p_value, task_name
 from analysis.transfer import Transfer
 
 PANELS = 4
@@ -94,8 +94,8 @@ def heat_map(findings: Findings, table: Transfer, folder: Path) -> Drawing:
     values = np.array([[_or_nan(table.score.get(s, t)) for t in targets] for s in sources])
     known = [value for _, _, value in table.score.pairs()]
     low, high = palette.bounds(known)
-    task = TASK_NAMES.get(table.task, table.task)
-    metric = METRIC_NAMES.get(table.metric, table.metric)
+    task = task_name(table.task)
+    metric = metric_name(table.metric)
     with mpl.rc_context(_STYLE):
         figure, axes = _figure(1.3 + 0.42 * len(targets), 1.1 + 0.36 * len(sources))
         colours = mpl.colors.ListedColormap(HEAT)
@@ -157,7 +157,7 @@ def scatter(findings: Findings, table: Transfer, feature: PairFeature, folder: P
     c = findings.correlation(table.task, feature.key)
     assert c.r is not None
     assert c.p is not None
-    metric = METRIC_NAMES.get(table.metric, table.metric)
+    metric = metric_name(table.metric)
     with mpl.rc_context(_STYLE):
         figure, axes = _figure(2.7, 2.4)
         axes.grid(axis="y", color=RULE, linewidth=0.6)
@@ -183,7 +183,7 @@ def scatter(findings: Findings, table: Transfer, feature: PairFeature, folder: P
                 fontsize=6.5,
                 color=MUTED,
             )
-        task = TASK_NAMES.get(table.task, table.task)
+        task = task_name(table.task)
         alt = (
             f"Scatter plot, {task}: {feature.label} against zero-shot {metric} over {c.pairs} "
             f"ordered pairs; {equal('r', decimal(c.r, 2))}, {p_value(c.p)}."
@@ -258,7 +258,7 @@ def forest(findings: Findings, folder: Path) -> Drawing | None:
             axes.tick_params(axis="y", labelcolor=INK)
             axes.grid(axis="x", color=RULE, linewidth=0.6)
             axes.spines[:].set_visible(False)
-            axes.set_title(TASK_NAMES.get(task, task))
+            axes.set_title(task_name(task))
         alt = (
             "Pearson's r of every feature with zero-shot transfer, 95% intervals; filled: p < 0.05."
         )

@@ -11,7 +11,7 @@ from analysis.languages import name
 from analysis.lm_results import LM_METRICS
 from analysis.report import figures, palette, sentences, tables
 from analysis.report.findings import SIGNIFICANT, Findings
-from analysis.report.words import METRIC_NAMES, TASK_KINDS, TASK_NAMES, decimal, p_number, plain
+from analysis.report.words import decimal, metric_name, p_number, plain, task_kind, task_name
 from analysis.transfer import FORMS, Transfer
 
 
@@ -37,6 +37,7 @@ def render(
         tasks=task_views,
         lm=lm_view,
         forest=forest,
+        xtreme=_xtreme(findings),
         features=_features(findings),
         settings=tables.settings(findings),
         forms=FORMS,
@@ -57,9 +58,9 @@ def _task(findings: Findings, table: Transfer, folder: Path) -> dict[str, Any]:
     low, high = palette.bounds(known)
     return {
         "id": table.task,
-        "name": TASK_NAMES.get(table.task, table.task),
-        "kind": TASK_KINDS.get(table.task, ""),
-        "metric": METRIC_NAMES.get(table.metric, table.metric),
+        "name": task_name(table.task),
+        "kind": task_kind(table.task),
+        "metric": metric_name(table.metric),
         "split": table.split,
         "seeds": len(table.seeds),
         "headline": sentences.headline(findings, table),
@@ -152,6 +153,22 @@ def _scores(findings: Findings, table: Transfer) -> dict[str, Any]:
             }
         )
     return {"rows": rows}
+
+
+def _xtreme(findings: Findings) -> dict[str, Any] | None:
+    """Returns XTREME's averages, a row a benchmark and source; None where no task is complete."""
+    table = tables.xtreme(findings)
+    if not table.rows:
+        return None
+    rows = [
+        {
+            "of": f"{benchmark}, {name(source)}: {task_name(of)}",
+            "score": plain(score),
+            "missing": missing or "–",
+        }
+        for benchmark, source, of, score, _, missing in table.rows
+    ]
+    return {"rows": rows, "file": table.name}
 
 
 def _lm(findings: Findings, folder: Path) -> dict[str, Any] | None:

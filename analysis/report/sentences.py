@@ -6,16 +6,16 @@ from analysis.language_features import PairFeature
 from analysis.languages import name
 from analysis.report.findings import LEXICAL, SIGNIFICANT, SYNTACTIC, Findings
 from analysis.report.words import (
-    METRIC_NAMES,
-    TASK_NAMES,
     count,
     decimal,
     equal,
     evidence,
     listing,
+    metric_name,
     p_number,
     p_value,
     sentence,
+    task_name,
 )
 from analysis.transfer import Transfer
 
@@ -90,7 +90,7 @@ def about_lm(findings: Findings) -> list[str]:
 
 def headline(findings: Findings, table: Transfer) -> str:
     """Returns one task's correlation with syntax as a heading, or the task's plain name."""
-    name_ = TASK_NAMES.get(table.task, table.task)
+    name_ = task_name(table.task)
     feature = findings.first_known(SYNTACTIC)
     if feature is None:
         return name_
@@ -101,7 +101,7 @@ def headline(findings: Findings, table: Transfer) -> str:
 
 
 def _scope(findings: Findings) -> str:
-    tasks = [TASK_NAMES.get(t.task, t.task) for t in findings.main]
+    tasks = [task_name(t.task) for t in findings.main]
     spoken = {language for t in findings.main for language in t.languages}
     if not any(t.score.off_diagonal().any() for t in findings.main):
         return (
@@ -124,7 +124,7 @@ def _carried_over(findings: Findings) -> list[str]:
         values = ratio.values[ratio.off_diagonal()]
         if len(values):
             share = f"{decimal(100 * float(values.mean()), 0)}%"
-            shares.append(f"{share} on {TASK_NAMES.get(table.task, table.task)}")
+            shares.append(f"{share} on {task_name(table.task)}")
     if not shares:
         return []
     return [
@@ -148,7 +148,7 @@ def _over_tasks(findings: Findings, feature: PairFeature) -> Iterable[str]:
     verdicts: dict[str, list[str]] = {"more": [], "less": [], "unclear": []}
     for table in findings.main:
         c = findings.correlation(table.task, feature.key)
-        task = TASK_NAMES.get(table.task, table.task)
+        task = task_name(table.task)
         if c.r is None or c.p is None:
             continue
         numbers = f"{task} ({equal('r', decimal(c.r, 2))}, {p_value(c.p)})"
@@ -180,7 +180,7 @@ def _subject(feature: PairFeature) -> str:
 
 
 def _levels(table: Transfer) -> Iterable[str]:
-    metric = METRIC_NAMES.get(table.metric, table.metric)
+    metric = metric_name(table.metric)
     zero_shot = table.zero_shot()
     own = [v for t in table.targets if (v := table.in_language(t)) is not None]
     parts = []

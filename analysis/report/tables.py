@@ -9,8 +9,9 @@ from typing import Any
 from analysis.languages import name
 from analysis.lm_results import LM_METRICS
 from analysis.report.findings import Findings
-from analysis.report.words import METRIC_NAMES, TASK_NAMES, plain
+from analysis.report.words import metric_name, plain, task_name
 from analysis.transfer import FORMS, Transfer
+from analysis.xtreme import averages
 
 MOST_SHOWN = 5
 """A setting with more values than this is counted, not listed."""
@@ -111,6 +112,16 @@ def sources(findings: Findings) -> Table:
         "mean_over_all_targets_source_included", "targets",
     )  # fmt: skip
     return Table("sources", "What each source language gives", columns, rows)
+
+
+def xtreme(findings: Findings) -> Table:
+    """Returns XTREME's averages of each source, and what is missing for those without a score."""
+    rows = [
+        [one.benchmark, one.source, one.of, one.score, one.split, " ".join(one.missing) or None]
+        for one in averages(findings.tables)
+    ]
+    columns = ("benchmark", "source", "average_of", "score", "split", "missing")
+    return Table("xtreme", "XTREME's averages", columns, rows)
 
 
 def transfer(findings: Findings) -> Table:
@@ -242,8 +253,8 @@ def settings(findings: Findings) -> Table:
     add("seeds", (row.seed for row in findings.rows))
     add("result rows", [len(findings.rows)])
     for table in findings.main:
-        task = TASK_NAMES.get(table.task, table.task)
-        metric = METRIC_NAMES.get(table.metric, table.metric)
+        task = task_name(table.task)
+        metric = metric_name(table.metric)
         add(f"{task}: metric, split, checkpoint", [f"{metric}, {table.split}, {table.selection}"])
     add("data folder", [findings.data_dir] if findings.data_dir else [])
     add("relabellings drawn per test", [findings.permutations])
@@ -259,8 +270,9 @@ def every(findings: Findings) -> list[Table]:
     """Returns all tables of the report."""
     tables = [matrix(findings, t) for t in findings.tables]
     tables += [scores(findings, t) for t in findings.tables]
-    tables += [sources(findings), transfer(findings), pairs(findings), features(findings)]
-    tables += [correlations(findings), lm_statistics(findings), settings(findings)]
+    tables += [sources(findings), xtreme(findings), transfer(findings)]
+    tables += [pairs(findings), features(findings), correlations(findings)]
+    tables += [lm_statistics(findings), settings(findings)]
     return [table for table in tables if table.rows]
 
 
@@ -272,5 +284,5 @@ def _shown(value: Any) -> str:
 
 
 def _title(table: Transfer) -> str:
-    task = TASK_NAMES.get(table.task, table.task)
-    return f"{task}, {METRIC_NAMES.get(table.metric, table.metric)} ({table.split})"
+    task = task_name(table.task)
+    return f"{task}, {metric_name(table.metric)} ({table.split})"

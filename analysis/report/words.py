@@ -3,27 +3,69 @@
 from typing import Any
 
 from analysis.correlation import Correlation
+from tasks.definitions import DATA_SETS
+from tasks.definitions.dataset import ADVERSARIAL
 
-TASK_NAMES = {
-    "panx": "PANX",
-    "pawsx": "PAWS-X",
-    "tydiqa": "TyDiQA",
-    "xnli": "XNLI",
+# Where a data set's title is too long for a figure.
+_SHORTER = {"tydiqa": "TyDiQA", "mlqa_cross": "MLQA across languages"}
+_KINDS = {
+    "named entities": ("panx",),
+    "parts of speech": ("udpos",),
+    "supertags": ("ccg",),
+    "inference": ("xnli", "mnli", "snli", "anli_r1", "anli_r2", "anli_r3"),
+    "paraphrases": ("pawsx", "qqp"),
+    "question answering": ("tydiqa", "xquad", "mlqa", "mlqa_cross", "squad1", "squad2"),
+    "multiple choice": ("xcopa", "hellaswag", "cosmosqa", "csqa"),
+    "finding translations": ("tatoeba", "bucc"),
+    "adversarial inputs": tuple(name for name, one in DATA_SETS.items() if one.role == ADVERSARIAL),
 }
-TASK_KINDS = {
-    "panx": "named entities",
-    "pawsx": "paraphrases",
-    "tydiqa": "question answering",
-    "xnli": "inference",
-}
-METRIC_NAMES = {
+_KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names}
+_METRICS = {
     "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "positive_f1": "F1 of the positive class",
+    "span_f1": "span F1",
     "em": "exact match",
     "f1": "F1",
-    "span_f1": "span F1",
+    "HasAns_em": "exact match, answerable",
+    "HasAns_f1": "F1, answerable",
+    "NoAns_em": "exact match, unanswerable",
+    "NoAns_f1": "F1, unanswerable",
+    "tag_accuracy": "tag accuracy",
+    "tag_macro_f1": "macro F1 of tags",
+    "chunk_f1": "chunk F1",
+    "retrieval_accuracy": "retrieval accuracy, to English",
+    "retrieval_accuracy_to_source": "retrieval accuracy, from English",
+    "mining_f1": "mining F1",
+    "mining_precision": "mining precision",
+    "mining_recall": "mining recall",
+    "mining_f1_cosine": "mining F1 by cosine",
+    "mining_precision_cosine": "mining precision by cosine",
+    "mining_recall_cosine": "mining recall by cosine",
+    "illegal_label": "illegal labels",
+    "not_in_context": "answers not in the context",
+    "wrong_script": "answers in another script",
+    "wrong_length": "wrong numbers of tags",
 }
 
 _NUMBER_WORDS = "no one two three four five six seven eight nine ten eleven twelve".split()
+
+
+def task_name(task: str) -> str:
+    """Returns the name of a data set, or what it is called in the results where it is not ours."""
+    if task in _SHORTER or task not in DATA_SETS:
+        return _SHORTER.get(task, task)
+    return DATA_SETS[task].title
+
+
+def task_kind(task: str) -> str:
+    """Returns what a data set asks for, or '' where it is not ours."""
+    return _KIND_OF.get(task, "")
+
+
+def metric_name(metric: str) -> str:
+    """Returns a score's name, or what it is called in the results where it is not ours."""
+    return _METRICS.get(metric, metric)
 
 
 def plain(cell: Any, digits: int = 1) -> str:

@@ -1,0 +1,98 @@
+"""`mt5x plan`: what a training step needs of each device, and what would make it fit."""
+
+import argparse
+from typing import Any
+
+SUMMARY = "say where a model's arrays will live and whether training fits, without any device"
+EXAMPLES = """\
+  mt5x plan --model=mt5_xxl --devices=32 --device=v4
+  mt5x plan --model=mt5_base --devices=1 --memory=16GiB --batch_size=32 --inputs=512 --targets=64
+what it advises goes to `mt5x train` as --gin.NUM_PARTITIONS=4 --gin.REMAT_POLICY=full ...
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the model, the devices, and the settings of training that change what is needed."""
+    parser.add_argument(
+        "--model", required=True, metavar="NAME", help="a file of t5x_configs/models: mt5_xxl"
+    )
+    parser.add_argument("--devices", type=int, required=True, metavar="N", help="all devices")
+    parser.add_argument(
+        "--num_partitions", type=int, default=1, metavar="N", help="NUM_PARTITIONS of the run"
+    )
+    parser.add_argument(
+        "--fsdp_partitions", type=int, default=1, metavar="N", help="FSDP_PARTITIONS of the run"
+    )
+    parser.add_argument(
+        "--remat_policy",
+        choices=("none", "minimal", "full"),
+        help="REMAT_POLICY of the run; the model file's by default",
+    )
+    parser.add_argument(
+        "--num_microbatches", type=int, default=1, metavar="N", help="NUM_MICROBATCHES of the run"
+    )
+    parser.add_argument(
+        "--batch_size", type=int, default=128, metavar="N", help="BATCH_SIZE of the run (128)"
+    )
+    parser.add_argument(
+        "--inputs", type=int, default=1024, metavar="N", help="tokens of the inputs (1024)"
+    )
+    parser.add_argument(
+        "--targets", type=int, default=128, metavar="N", help="tokens of the targets (128)"
+    )
+    parser.add_argument("--device", metavar="NAME", help="what must hold it: v4, v5e, a100, h100")
+    parser.add_argument("--memory", metavar="SIZE", help="or how much one device has: 16GiB")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints the plan; exit code 1 where it does not fit."""
+    from mt5x import memory_plan, plan_page
+    from mt5x.errors import UserError
+    from mt5x.partitioning import Partitioner
+
+    for name in ("devices", "batch_size", "inputs", "targets"):
+        if getattr(args, name) < 1:
+            raise UserError(f"--{name}={getattr(args, name)} must be 1 or more")
+    memory = memory_plan.capacity(args.device, args.memory)
+    model = _load(args.model)
+    config = model.module.config
+    setting = memory_plan.Setting(
+        devices=args.devices,
+        partitioner=Partitioner(args.num_partitions, args.fsdp_partitions),
+        remat_policy=args.remat_policy or config.remat_policy,
+        num_microbatches=args.num_microbatches,
+        batch_size=args.batch_size,
+        inputs=args.inputs,
+        targets=args.targets,
+    )
+    needed = memory_plan.memory_of(model, setting)
+    print(plan_page.page(model, setting, needed))
+    if memory is None:
+        return 0
+    name = args.device or "the device"
+    usable = memory_plan.USABLE
+    has = f"{name} has {plan_page.gib(memory)}, of which {usable:.0%} are counted on"
+    if memory_plan.fits(needed, memory):
+        print(f"\nfits: {has}")
+        return 0
+    better = memory_plan.what_fits(model, setting, memory)
+    print(f"\ndoes not fit: {has}")
+    if better is None:
+        print("no partitioning, recomputation or microbatches make it fit; use more devices")
+    else:
+        total = memory_plan.memory_of(model, better).total
+        print(f"{plan_page.changes(setting, better)} would make it fit, in {plan_page.gib(total)}")
+    return 1
+
+
+def _load(name: str) -> Any:
+    """The model of a file of t5x_configs/models, without its vocabulary."""
+    from mt5x import config, models
+    from mt5x.errors import UserError, nearest
+
+    folder = config.INSTALLATION_ROOT / "t5x_configs" / "models"
+    known = sorted(file.stem for file in folder.glob("*_*.gin"))
+    if name not in known:
+        raise UserError(f"unknown model {name}{nearest(name, known)}; known are {', '.join(known)}")
+    config.load([str(folder / f"{name}.gin")], ["EncoderDecoderModel.vocabulary=None"])
+    return config.call(models.EncoderDecoderModel)
