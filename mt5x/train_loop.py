@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +12,8 @@ from jax.sharding import Mesh
 from mt5x import input_pipeline, run_record, steps, train_state
 from mt5x.checkpoints import native
 from mt5x.checkpoints.restore import RestoreConfig, initial_state
+from mt5x.checkpoints.saving import CheckpointDirectory
+from mt5x.curve import Curve
 from mt5x.errors import UserError
 from mt5x.evaluation import Evaluator
 from mt5x.input_pipeline import DatasetConfig
@@ -21,6 +21,7 @@ from mt5x.interruption import Interrupted, StopRequest
 from mt5x.metrics_log import MetricsLog
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner
+from mt5x.periodic_evaluation import PeriodicEvaluation
 from mt5x.progress import Progress
 from mt5x.train_state import TrainState
 
@@ -114,14 +115,14 @@ def train(
 
     run_record.open_run(run, model, mesh, start)
     with contextlib.ExitStack() as closing:
-        checkpoints = native.CheckpointDirectory(run, checkpoint_cfg.keep)
+        checkpoints = CheckpointDirectory(run, checkpoint_cfg.keep)
         closing.callback(checkpoints.close)
         log = MetricsLog(run, step, tensorboard)
         closing.callback(log.close)
         progress = Progress(title, last - start, step - start)
         closing.callback(progress.close)
-        curve = _Curve(log, progress, log_period)
-        evaluate = _Evaluation(
+        curve = Curve(log, progress, log_period)
+        evaluate = PeriodicEvaluation(
             model, mesh, evaluator or Evaluator(), infer_eval_dataset_cfg, train_eval_dataset_cfg,
             eval_steps, run / "inference_eval", log,
         )  # fmt: skip
@@ -139,6 +140,8 @@ def train(
             curve.add(step, metrics, float(rate))
             period = checkpoint_cfg.period
             if step == last or stop.requested or (period and step % period == 0):
+                # Nothing is saved whose loss was not looked at.
+                curve.flush()
                 checkpoints.save(state, step)
             if stop.requested and step < last:
                 raise Interrupted(f"stopped and saved at step {step}; run again to go on")
@@ -176,95 +179,3 @@ def _last_step(total_steps: int | None, relative_steps: int | None, start: int) 
             "TRAIN_STEPS counts its steps too: add them, or set TRAIN_STEPS_RELATIVE instead"
         )
     return last
-
-
-class _Curve:
-    """Sums the metrics of the steps and logs their means.
-
-    It reads a step's metrics when the next step is under way, so that the device never waits.
-    """
-
-    def __init__(self, log: MetricsLog, progress: Progress, period: int):
-        self._log, self._progress, self._period = log, progress, period
-        self._pending: tuple[int, steps.Metrics, float] | None = None
-        self._totals: steps.Metrics | None = None
-        self._count, self._since = 0, time.monotonic()
-
-    def add(self, step: int, metrics: steps.Metrics, rate: float) -> None:
-        self._read_pending()
-        self._pending = (step, metrics, rate)
-
-    def flush(self) -> None:
-        """Reads and logs what is left."""
-        self._read_pending()
-        self._pending = None
-
-    def _read_pending(self) -> None:
-        if self._pending is None:
-            return
-        step, metrics, rate = self._pending
-        metrics = jax.device_get(metrics)
-        loss = float(metrics["loss"][0]) / max(float(metrics["loss"][1]), 1.0)
-        if not math.isfinite(loss):
-            raise UserError(
-                f"the loss is {loss} at step {step}; lower the learning rate, or use bfloat16 or "
-                "float32 instead of float16"
-            )
-        self._totals = (
-            metrics
-            if self._totals is None
-            else jax.tree.map(lambda a, b: a + b, self._totals, metrics)
-        )
-        self._count += 1
-        self._progress.advance(1, {"loss": loss})
-        if step % self._period == 0:
-            seconds = time.monotonic() - self._since
-            means = {f"train/{name}": mean for name, mean in steps.means(self._totals).items()}
-            speed = {"train/learning_rate": rate, "train/steps_per_second": self._count / seconds}
-            self._log.write(step, means | speed)
-            self._totals, self._count, self._since = None, 0, time.monotonic()
-        self._pending = None
-
-
-@dataclasses.dataclass
-class _Evaluation:
-    """What happens every EVAL_PERIOD steps."""
-
-    model: EncoderDecoderModel
-    mesh: Mesh
-    evaluator: Evaluator
-    infer: DatasetConfig | None
-    teacher_forced: DatasetConfig | None
-    eval_steps: int
-    output_dir: Path
-    log: MetricsLog
-
-    def __call__(self, state: TrainState, step: int) -> None:
-        if self.teacher_forced is not None and self.eval_steps:
-            self.log.write(step, self._teacher_forced(state))
-        if self.infer is not None:
-            scores = self.evaluator.evaluate(
-                self.model, state.params, self.mesh, self.infer, self.output_dir, step
-            )
-            named = {
-                f"eval/{one.task}/{metric}": value
-                for one in scores
-                for metric, value in one.metrics.items()
-            }
-            self.log.write(step, named)
-
-    def _teacher_forced(self, state: TrainState) -> dict[str, float]:
-        assert self.teacher_forced is not None
-        eval_step = steps.eval_step(self.model, self.mesh)
-        means: dict[str, float] = {}
-        config = self.teacher_forced
-        for task in input_pipeline.tasks_with_split(config.mixture_or_task_name, config.split):
-            one = dataclasses.replace(config, mixture_or_task_name=task.name)
-            totals = None
-            batches = input_pipeline.training_batches(one, seed=42)
-            for batch, _ in zip(batches, range(self.eval_steps), strict=False):
-                metrics = eval_step(state.params, steps.place(batch, self.mesh))
-                totals = steps.merge(totals, metrics)
-            if totals is not None:
-                means |= {f"eval/{task.name}/{k}": v for k, v in steps.means(totals).items()}
-        return means

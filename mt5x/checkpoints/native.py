@@ -5,10 +5,8 @@ is whole, so one that was cut off is never taken for good.
 """
 
 import contextlib
-import errno
 import logging
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,53 +17,9 @@ import orbax.checkpoint as ocp
 from mt5x.errors import UserError
 from mt5x.train_state import TrainState
 
-_PREFIX = "checkpoint"
-_ITEM = "state"
+PREFIX = "checkpoint"
+ITEM = "state"
 _DIFFERENCES_SHOWN = 3
-
-
-class CheckpointDirectory:
-    """The checkpoints of one run.
-
-    Args:
-      model_dir: the run's folder.
-      keep: how many of the newest to keep; None keeps all.
-    """
-
-    def __init__(self, model_dir: str | Path, keep: int | None = None):
-        self._model_dir = Path(model_dir).absolute()
-        self._manager = ocp.CheckpointManager(
-            self._model_dir,
-            item_names=(_ITEM,),
-            options=ocp.CheckpointManagerOptions(
-                step_prefix=_PREFIX,
-                max_to_keep=keep,
-                enable_async_checkpointing=False,
-                cleanup_tmp_directories=True,
-            ),
-        )
-
-    @property
-    def latest_step(self) -> int | None:
-        """The highest step saved, or None."""
-        return self._manager.latest_step()
-
-    def save(self, state: TrainState, step: int) -> None:
-        """Writes the state whole or not at all; an existing checkpoint of this step stays.
-
-        Raises:
-          UserError: the disk is full.
-        """
-        if step in self._manager.all_steps():
-            return
-        with _explain_full_disk(self._model_dir, self.latest_step):
-            arguments = ocp.args.Composite(**{_ITEM: ocp.args.StandardSave(state.as_checkpoint())})
-            self._manager.save(step, args=arguments)
-            self._manager.wait_until_finished()
-
-    def close(self) -> None:
-        """Ends Orbax's background threads."""
-        self._manager.close()
 
 
 def find(path: str | Path) -> Path:
@@ -75,10 +29,10 @@ def find(path: str | Path) -> Path:
       UserError: there is no checkpoint.
     """
     folder = Path(path).absolute()
-    found = folder if (folder / _ITEM).is_dir() else newest(folder)
+    found = folder if (folder / ITEM).is_dir() else newest(folder)
     if found is None:
         raise UserError(
-            f"no checkpoint at {path}: expected a folder named {_PREFIX}_STEP, or one that holds "
+            f"no checkpoint at {path}: expected a folder named {PREFIX}_STEP, or one that holds "
             "such folders"
         )
     return found
@@ -86,7 +40,7 @@ def find(path: str | Path) -> Path:
 
 def newest(model_dir: Path) -> Path | None:
     """Returns the whole checkpoint of the highest step in a run's folder, if there is one."""
-    steps = {step_of(folder): folder for folder in model_dir.glob(f"{_PREFIX}_*")}
+    steps = {step_of(folder): folder for folder in model_dir.glob(f"{PREFIX}_*")}
     return max(
         ((step, folder) for step, folder in steps.items() if step is not None), default=(0, None)
     )[1]
@@ -94,8 +48,8 @@ def newest(model_dir: Path) -> Path | None:
 
 def step_of(checkpoint: Path) -> int | None:
     """Returns the step in the name of a whole checkpoint's folder, else None."""
-    match = re.fullmatch(rf"{_PREFIX}_(\d+)", checkpoint.name)
-    return int(match.group(1)) if match and (checkpoint / _ITEM).is_dir() else None
+    match = re.fullmatch(rf"{PREFIX}_(\d+)", checkpoint.name)
+    return int(match.group(1)) if match and (checkpoint / ITEM).is_dir() else None
 
 
 def restore(checkpoint: Path, shapes: TrainState, shardings: TrainState) -> TrainState:
@@ -110,11 +64,11 @@ def restore(checkpoint: Path, shapes: TrainState, shardings: TrainState) -> Trai
         shardings.as_checkpoint(),
     )
     with ocp.StandardCheckpointer() as checkpointer, _explain_damage(checkpoint):
-        metadata = checkpointer.metadata(checkpoint / _ITEM).item_metadata
+        metadata = checkpointer.metadata(checkpoint / ITEM).item_metadata
         if metadata is None:
             raise ValueError("its tree cannot be read")
         _refuse_other_shapes(checkpoint, getattr(metadata, "tree", metadata), target)
-        return TrainState.from_checkpoint(checkpointer.restore(checkpoint / _ITEM, target))
+        return TrainState.from_checkpoint(checkpointer.restore(checkpoint / ITEM, target))
 
 
 def _refuse_other_shapes(checkpoint: Path, found: Any, expected: Any) -> None:
@@ -161,24 +115,4 @@ def _explain_damage(checkpoint: Path) -> Iterator[None]:
         raise UserError(
             f"checkpoint {checkpoint} is damaged: {reason}; start from another one, or delete it "
             "to go on from the one before"
-        ) from error
-
-
-@contextlib.contextmanager
-def _explain_full_disk(model_dir: Path, last_good: int | None) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        # TensorStore reports a full disk inside its own ValueError or RuntimeError.
-        for leftover in model_dir.glob(f"{_PREFIX}_*.orbax-checkpoint-tmp*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or re.search(
-            r"No space left|RESOURCE_EXHAUSTED|Disk quota", str(error)
-        )
-        if not full:
-            raise
-        kept = "none was saved yet" if last_good is None else f"{_PREFIX}_{last_good} is whole"
-        raise UserError(
-            f"the disk of {model_dir} is full, so the checkpoint was not saved ({kept}); "
-            "free some space and run the same command again to resume"
         ) from error

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mt5x import train_state
-from mt5x.checkpoints import native
+from mt5x.checkpoints import native, saving
 from mt5x.errors import UserError
 from mt5x.partitioning import make_mesh
 from mt5x.train_state import TrainState
@@ -22,7 +22,7 @@ def state() -> TrainState:
 
 
 def save(folder: Path, state: TrainState, *steps: int, keep: int | None = None) -> None:
-    directory = native.CheckpointDirectory(folder, keep)
+    directory = saving.CheckpointDirectory(folder, keep)
     for step in steps:
         directory.save(state, step)
     directory.close()

@@ -24,7 +24,7 @@ from mt5x import (
     train_state,
     vocabularies,
 )
-from mt5x.checkpoints import convert, native
+from mt5x.checkpoints import convert, saving
 from mt5x.decoding import DecodeConfig
 from mt5x.errors import UserError
 from mt5x.model import Transformer
@@ -50,7 +50,7 @@ def save_run(folder: Path, model: EncoderDecoderModel) -> Any:
     grown = jax.tree.map(lambda x: x, state.params)
     grown["decoder"]["logits_dense"]["kernel"] *= 3.0
     state = dataclasses.replace(state, params=grown)
-    checkpoints = native.CheckpointDirectory(folder)
+    checkpoints = saving.CheckpointDirectory(folder)
     checkpoints.save(state, 7)
     checkpoints.close()
     return grown

@@ -15,7 +15,7 @@ from flax.traverse_util import unflatten_dict
 from hypothesis import given, settings
 
 from mt5x import optimizers, train_state
-from mt5x.checkpoints import formats, native, restore, zarr_arrays
+from mt5x.checkpoints import formats, native, restore, saving, zarr_arrays
 from mt5x.checkpoints.fresh_slots import WithFreshSlots
 from mt5x.checkpoints.restore import RestoreConfig
 from mt5x.checkpoints.tensors import TensorInfo, info_of, writing
@@ -133,7 +133,7 @@ def test_what_training_saves_has_t5x_s_files_but_the_position_in_the_data(shared
     golden = load_golden(shared / "goldens" / "t5x_run")
     model = EncoderDecoderModel(golden.model, optimizers.Adafactor())
     state = restore.initial_state(str(theirs), model, make_mesh(1, 1), 0, RestoreConfig())
-    directory = native.CheckpointDirectory(tmp_path)
+    directory = saving.CheckpointDirectory(tmp_path)
     directory.save(state, 40)
     directory.close()
     ours = tmp_path / "checkpoint_40"

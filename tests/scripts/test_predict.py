@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mt5x import text_files, train_state
-from mt5x.checkpoints import native
+from mt5x.checkpoints import saving
 from mt5x.errors import UserError
 from mt5x.partitioning import make_mesh
 from mt5x.prediction import Decode
@@ -41,7 +41,7 @@ def run_folder(tmp_path_factory) -> Path:
     """A run's folder with a checkpoint, and the gin file of its model."""
     folder = tmp_path_factory.mktemp("run")
     state = train_state.init_state(toy.model(), make_mesh(1, 1), seed=0)
-    checkpoints = native.CheckpointDirectory(folder)
+    checkpoints = saving.CheckpointDirectory(folder)
     checkpoints.save(state, 1)
     checkpoints.close()
     (folder / "config.gin").write_text("VOCABULARY = 'byt5'\n")
