@@ -105,6 +105,14 @@ class Evaluator:
                 _write_metrics(output_dir, step, one)
         return scores
 
+    def score_targets(self, task: Any, dataset: DatasetConfig) -> TaskScores:
+        """Scores a task's own targets as if they had been predicted: every metric at its best."""
+        examples = self._examples(task, dataset)
+        gold = [
+            _target_text(task, *one) for one in zip(examples.raw, examples.targets, strict=True)
+        ]
+        return score_predictions(task, examples, gold)
+
     def _is_embedded(self, task: str) -> bool:
         return self.embedded is not None and self.embedded(task)
 
@@ -177,11 +185,9 @@ def score_predictions(
       examples: its examples.
       predicted: one text, or one vector [emb_dim], an example, in the same order.
     """
-    vocabulary = task.output_features["targets"].vocabulary
     targets, predictions = [], []
     for raw, ids, one in zip(examples.raw, examples.targets, predicted, strict=True):
-        gold = raw.get("targets_pretokenized")
-        gold = vocabulary.decode(ids.tolist()) if gold is None else _decoded(gold)
+        gold = _target_text(task, raw, ids)
         targets.append(task.postprocess_fn(gold, example=raw, is_target=True))
         predictions.append(task.postprocess_fn(one, example=raw, is_target=False))
     metrics: dict[str, float] = {}
@@ -216,6 +222,13 @@ def _write_metrics(output_dir: Path, step: int, scores: TaskScores) -> None:
     run_record.write_whole(
         output_dir / f"{scores.task}-{step:06}-metrics.json", json.dumps(metrics) + "\n"
     )
+
+
+def _target_text(task: Any, raw: dict[str, Any], ids: Any) -> str:
+    gold = raw.get("targets_pretokenized")
+    if gold is None:
+        return str(task.output_features["targets"].vocabulary.decode(ids.tolist()))
+    return _decoded(gold)
 
 
 def _decoded(text: bytes | str) -> str:

@@ -10,6 +10,7 @@ from mt5x.evaluation import Evaluator
 from mt5x.input_pipeline import DatasetConfig
 from mt5x.metrics_log import MetricsLog
 from mt5x.models import EncoderDecoderModel
+from mt5x.monitored_metric import SCORED, TEACHER_FORCED
 from mt5x.train_state import TrainState
 
 
@@ -38,7 +39,7 @@ class PeriodicEvaluation:
     log: MetricsLog
 
     def __call__(self, state: TrainState, step: int) -> dict[str, float]:
-        """Evaluates, logs, and returns every figure by its name: `eval/TASK/METRIC`."""
+        """Evaluates, logs, and returns every figure by the name `monitored_metric` gives it."""
         figures: dict[str, float] = {}
         if self.teacher_forced is not None and self.eval_steps:
             figures |= self._teacher_forced(state)
@@ -47,7 +48,7 @@ class PeriodicEvaluation:
                 self.model, state.params, self.mesh, self.infer, self.output_dir, step
             )
             figures |= {
-                f"eval/{one.task}/{metric}": value
+                f"{SCORED}/{one.task}/{metric}": value
                 for one in scores
                 for metric, value in one.metrics.items()
             }
@@ -68,5 +69,5 @@ class PeriodicEvaluation:
                 metrics = eval_step(state.params, steps.place(batch, self.mesh))
                 totals = steps.merge(totals, metrics)
             if totals is not None:
-                means |= {f"eval/{task.name}/{k}": v for k, v in steps.means(totals).items()}
+                means |= {f"{TEACHER_FORCED}/{task.name}/{k}": v for k, v in steps.means(totals).items()}
         return means
