@@ -69,5 +69,7 @@ class PeriodicEvaluation:
                 metrics = eval_step(state.params, steps.place(batch, self.mesh))
                 totals = steps.merge(totals, metrics)
             if totals is not None:
-                means |= {f"{TEACHER_FORCED}/{task.name}/{k}": v for k, v in steps.means(totals).items()}
+                means |= {
+                    f"{TEACHER_FORCED}/{task.name}/{k}": v for k, v in steps.means(totals).items()
+                }
         return means
