@@ -74,7 +74,8 @@ def loss_fn(
     Returns:
         The scalar loss, and metrics as (sum, count) pairs of float32 scalars whose quotient is the
         value: loss, cross_entropy, z_loss and accuracy per target token (never normalised
-        otherwise), nonpadding_fraction of target positions, and target_tokens per batch.
+        otherwise), target_tokens per batch, and the share of input and of target positions that
+        are no padding, `non_padding_fraction/encoder` and `/decoder` as T5X names them.
 
     Raises:
         UserError: an unknown `loss_normalizing_factor`.
@@ -100,8 +101,9 @@ def loss_fn(
         "cross_entropy": per_token(entropy),
         "z_loss": per_token(z_terms),
         "accuracy": per_token(statistics.is_best),
-        "nonpadding_fraction": (jnp.sum((mask > 0).astype(jnp.float32)), one * targets.size),
         "target_tokens": (total, one),
+        "non_padding_fraction/encoder": _real_share(batch["encoder_input_tokens"] > 0),
+        "non_padding_fraction/decoder": _real_share(mask > 0),
     }
     return loss / factor, metrics
 
@@ -311,6 +313,10 @@ def _scan(body, carry, arrays, pieces: int):
 
     carry, out = lax.scan(body, carry, jax.tree.map(split, arrays))
     return carry, jax.tree.map(join, out)
+
+
+def _real_share(real: Array) -> tuple[Array, Array]:
+    return jnp.sum(real.astype(jnp.float32)), jnp.asarray(real.size, jnp.float32)
 
 
 def _or_one(x: Array) -> Array:
