@@ -1,19 +1,20 @@
-"""Orbax checkpoints in T5X's layout: MODEL_DIR/checkpoint_{step}/state.
+"""A run's own checkpoints, MODEL_DIR/checkpoint_{step}/state: found, and read to go on.
 
-Orbax's interface is behind this one module. A checkpoint appears under its final name only when it
-is whole, so one that was cut off is never taken for good.
+A checkpoint appears under its final name only when it is whole, so one that was cut off is never
+taken for good. Orbax writes them (`saving`); they are read through TensorStore, which reports what
+is damaged as an error and nothing else.
 """
 
-import contextlib
-import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
-import orbax.checkpoint as ocp
+import numpy as np
 
+from mt5x.checkpoints.placing import STEP, flat, nested, place, read_onto_mesh
+from mt5x.checkpoints.t5x_orbax import OrbaxSource
+from mt5x.checkpoints.tensors import DamagedCheckpoint
 from mt5x.errors import UserError
 from mt5x.train_state import TrainState
 
@@ -58,26 +59,34 @@ def restore(checkpoint: Path, shapes: TrainState, shardings: TrainState) -> Trai
     Raises:
       UserError: the checkpoint is damaged, or its tree or shapes are not those of the model.
     """
-    target = jax.tree.map(
-        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
-        shapes.as_checkpoint(),
-        shardings.as_checkpoint(),
-    )
-    with ocp.StandardCheckpointer() as checkpointer, _explain_damage(checkpoint):
-        metadata = checkpointer.metadata(checkpoint / ITEM).item_metadata
-        if metadata is None:
-            raise ValueError("its tree cannot be read")
-        _refuse_other_shapes(checkpoint, getattr(metadata, "tree", metadata), target)
-        return TrainState.from_checkpoint(checkpointer.restore(checkpoint / ITEM, target))
+    wanted = flat(shapes.as_checkpoint())
+    places = flat(shardings.as_checkpoint())
+    try:
+        source = OrbaxSource(str(checkpoint))
+        step_shape = wanted.pop(STEP)
+        if source.step is None:
+            raise DamagedCheckpoint(str(checkpoint), "it holds no step")
+        _refuse_other_shapes(checkpoint, source, wanted)
+        leaves = read_onto_mesh(source, wanted, places)
+    except DamagedCheckpoint as error:
+        raise UserError(
+            f"checkpoint {checkpoint} is damaged: {error.finding}; start from another one, or "
+            "delete it to go on from the one before"
+        ) from error
+    leaves[STEP] = place(np.asarray(source.step), step_shape, places[STEP])
+    return TrainState.from_checkpoint(nested(leaves))
 
 
-def _refuse_other_shapes(checkpoint: Path, found: Any, expected: Any) -> None:
-    found_shapes, expected_shapes = _shapes(found), _shapes(expected)
+def _refuse_other_shapes(
+    checkpoint: Path, source: OrbaxSource, wanted: Mapping[str, jax.ShapeDtypeStruct]
+) -> None:
+    found = {path: info.shape for path, info in source.tensors.items()}
+    expected = {path: tuple(shape.shape) for path, shape in wanted.items()}
     differences = [
-        f"{name} is {found_shapes.get(name, 'absent')} there and "
-        f"{expected_shapes.get(name, 'absent')} in the model"
-        for name in sorted(found_shapes.keys() | expected_shapes.keys())
-        if found_shapes.get(name) != expected_shapes.get(name)
+        f"{path} is {found.get(path, 'absent')} there and {expected.get(path, 'absent')} in the "
+        "model"
+        for path in sorted(found.keys() | expected.keys())
+        if found.get(path) != expected.get(path)
     ]
     if differences:
         more = len(differences) - _DIFFERENCES_SHOWN
@@ -88,31 +97,3 @@ def _refuse_other_shapes(checkpoint: Path, found: Any, expected: Any) -> None:
             + also
             + "; choose the model gin file that it was trained with"
         )
-
-
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
-    return {
-        "/".join(str(getattr(key, "key", key)) for key in path): tuple(leaf.shape)
-        for path, leaf in leaves
-    }
-
-
-@contextlib.contextmanager
-def _explain_damage(checkpoint: Path) -> Iterator[None]:
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        # Orbax raises bare exceptions; what TensorStore found is the innermost of them.
-        innermost: BaseException = error
-        while innermost.__cause__ is not None:
-            innermost = innermost.__cause__
-        reason = re.sub(r"\s+", " ", str(innermost)).partition(" [")[0]
-        # The reads that went on beside it would each be reported when they are collected.
-        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-        raise UserError(
-            f"checkpoint {checkpoint} is damaged: {reason}; start from another one, or delete it "
-            "to go on from the one before"
-        ) from error

@@ -6,18 +6,15 @@ from typing import Any
 
 import jax
 import numpy as np
-from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.sharding import Mesh
 
 from mt5x import train_state
-from mt5x.checkpoints import formats, native, storage
+from mt5x.checkpoints import formats
+from mt5x.checkpoints.placing import STEP, flat, nested, place, read_onto_mesh
 from mt5x.checkpoints.restore_plan import Plan, Resized, RestoreConfig, plan
-from mt5x.checkpoints.tensors import OPTIMIZER, Source, TensorInfo, is_slot
+from mt5x.checkpoints.tensors import Source, TensorInfo, is_slot
 from mt5x.models import EncoderDecoderModel
 from mt5x.train_state import TrainState
-
-_TARGET = "target/"
-_STEP = f"{OPTIMIZER}step"
 
 
 def initial_state(
@@ -36,24 +33,16 @@ def initial_state(
       UserError: there is no checkpoint, it is damaged, or it does not fit.
     """
     source = formats.open_source(location)
-    shapes = _flat(train_state.abstract_state(model).as_checkpoint())
-    shardings = _flat(train_state.state_shardings(model, mesh).as_checkpoint())
-    step_shape, step_sharding = shapes.pop(_STEP), shardings.pop(_STEP)
+    shapes = flat(train_state.abstract_state(model).as_checkpoint())
+    shardings = flat(train_state.state_shardings(model, mesh).as_checkpoint())
+    step_shape, step_sharding = shapes.pop(STEP), shardings.pop(STEP)
     found = plan(source.tensors, _infos(shapes), config, source.location)
-    _print_difference(source, found)
-    ours = source.format == "t5x" and not storage.is_remote(source.location)
-    if jax.process_count() > 1 and found.whole and ours and source.step is not None:
-        # Orbax lets each process read no more than its own shards.
-        return native.restore(
-            native.find(source.location),
-            train_state.abstract_state(model),
-            train_state.state_shardings(model, mesh),
-        )
     fresh = _fresh(found, model, mesh, seed)
-    flat = _read(source, found, shapes, shardings, fresh)
+    leaves = _read(source, found, shapes, shardings, fresh)
+    _print_difference(source, found)
     step = source.step if found.keeps_step and source.step is not None else 0
-    flat[_STEP] = _place(np.asarray(step), step_shape, step_sharding)
-    return TrainState.from_checkpoint(_tree(flat))
+    leaves[STEP] = place(np.asarray(step), step_shape, step_sharding)
+    return TrainState.from_checkpoint(nested(leaves))
 
 
 def parameters(location: str, model: EncoderDecoderModel, mesh: Mesh) -> tuple[Any, int]:
@@ -63,14 +52,14 @@ def parameters(location: str, model: EncoderDecoderModel, mesh: Mesh) -> tuple[A
       UserError: there is no checkpoint, it is damaged, or it does not fit.
     """
     source = formats.open_source(location)
-    shapes = _flat({"target": train_state.abstract_state(model).params})
-    shardings = _flat({"target": train_state.state_shardings(model, mesh).params})
+    shapes = flat({"target": train_state.abstract_state(model).params})
+    shardings = flat({"target": train_state.state_shardings(model, mesh).params})
     found = plan(source.parameters, _infos(shapes), RestoreConfig(), source.location)
+    fresh = _fresh(found, model, mesh, seed=0)
+    leaves = _read(source, found, shapes, shardings, fresh)
     if not found.whole:
         _print_difference(source, found)
-    fresh = _fresh(found, model, mesh, seed=0)
-    flat = _read(source, found, shapes, shardings, fresh)
-    return _tree(flat)["target"], source.step or 0
+    return nested(leaves)["target"], source.step or 0
 
 
 def _fresh(found: Plan, model: EncoderDecoderModel, mesh: Mesh, seed: int) -> dict[str, jax.Array]:
@@ -78,8 +67,8 @@ def _fresh(found: Plan, model: EncoderDecoderModel, mesh: Mesh, seed: int) -> di
     needed = {*found.fresh, *(path for path, change in found.resized.items() if _grows(change))}
     if not needed:
         return {}
-    flat = _flat(train_state.init_state(model, mesh, seed).as_checkpoint())
-    return {path: flat[path] for path in needed}
+    leaves = flat(train_state.init_state(model, mesh, seed).as_checkpoint())
+    return {path: leaves[path] for path in needed}
 
 
 def _read(
@@ -89,15 +78,13 @@ def _read(
     shardings: Mapping[str, Any],
     fresh: dict[str, jax.Array],
 ) -> dict[str, jax.Array]:
-    """Every tensor of the model; one at a time is in the host's memory."""
+    """Every tensor of the model; one that is resized is in every host's memory for a while."""
     placed = {path: fresh.pop(path) for path in found.fresh}
-    for path in found.loaded:
-        array = source.read(path)
-        change = found.resized.get(path)
-        if change is not None:
-            array = _resize(array, change, fresh.pop(path, None), is_slot(path))
-        placed[path] = _place(array, shapes[path], shardings[path])
-    return placed
+    for path, change in found.resized.items():
+        array = _resize(source.read(path), change, fresh.pop(path, None), is_slot(path))
+        placed[path] = place(array, shapes[path], shardings[path])
+    as_they_are = {path: shapes[path] for path in found.loaded if path not in found.resized}
+    return placed | read_onto_mesh(source, as_they_are, shardings)
 
 
 def _resize(array: np.ndarray, change: Resized, fresh: jax.Array | None, slot: bool) -> np.ndarray:
@@ -130,12 +117,6 @@ def _on_host(array: jax.Array) -> np.ndarray:
     return np.asarray(multihost_utils.process_allgather(array, tiled=True))
 
 
-def _place(array: np.ndarray, shape: jax.ShapeDtypeStruct, sharding: Any) -> jax.Array:
-    """Puts an array on the mesh in the model's dtype; each process hands in its own shards."""
-    cast = array.astype(shape.dtype)
-    return jax.make_array_from_callback(shape.shape, sharding, lambda index: cast[index])
-
-
 def _print_difference(source: Source, found: Plan) -> None:
     if jax.process_index() == 0:
         step = "no step" if source.step is None else f"step {source.step:,}"
@@ -143,21 +124,6 @@ def _print_difference(source: Source, found: Plan) -> None:
         whole = ", loaded whole" if found.whole else ""
         head = f"checkpoint {source.location} ({source.format}, {step}){whole}"
         print("\n".join([head, *told]), file=sys.stderr, flush=True)
-
-
-def _flat(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Leaves by their paths in `tensors`' terms: parameters without 'target/'."""
-    flat = flatten_dict(tree, sep="/")
-    return {path.removeprefix(_TARGET): leaf for path, leaf in flat.items()}
-
-
-def _tree(flat: Mapping[str, Any]) -> dict[str, Any]:
-    named = {
-        path if path.startswith(OPTIMIZER) else f"{_TARGET}{path}": leaf
-        for path, leaf in flat.items()
-    }
-    tree: dict[str, Any] = unflatten_dict(named, sep="/")
-    return tree
 
 
 def _infos(shapes: Mapping[str, Any]) -> dict[str, TensorInfo]:

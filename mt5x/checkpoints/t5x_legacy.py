@@ -11,7 +11,7 @@ of its zarr array, in the place that the description names, relative to the fold
 
 import functools
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import flax.serialization
@@ -19,7 +19,7 @@ import numpy as np
 import tensorstore as ts
 
 from mt5x.checkpoints import storage, zarr_arrays
-from mt5x.checkpoints.tensors import OPTIMIZER, Sink, Source, TensorInfo, info_of
+from mt5x.checkpoints.tensors import OPTIMIZER, Part, Sink, Source, TensorInfo, info_of
 from mt5x.errors import UserError
 
 INDEX = "checkpoint"
@@ -56,8 +56,19 @@ class LegacySource(Source):
     def _read(self, path: str) -> np.ndarray:
         if path in self._inline:
             return self._inline[path]
-        kvstore = storage.kvstore_spec(self.location, self._folders[path])
-        return zarr_arrays.read(kvstore, self.location, path)
+        return zarr_arrays.read(self._kvstore(path), self.location, path)
+
+    def read_parts(
+        self, wanted: Mapping[str, Sequence[Part]]
+    ) -> Iterator[tuple[str, list[np.ndarray]]]:
+        """Reads no more than the parts, and several tensors at once; the inline ones first."""
+        yield from super().read_parts({p: wanted[p] for p in wanted if p in self._inline})
+        stored = {path: parts for path, parts in wanted.items() if path not in self._inline}
+        kvstores = {path: self._kvstore(path) for path in stored}
+        yield from zarr_arrays.read_parts(kvstores, self.tensors, stored, self.location)
+
+    def _kvstore(self, path: str) -> dict[str, Any]:
+        return storage.kvstore_spec(self.location, self._folders[path])
 
 
 def open_source(location: str) -> LegacySource:

@@ -5,22 +5,29 @@
     checkpoint_40/state/ocdbt.process_0/          the part that process 0 wrote
     checkpoint_40/dataset/                        position in the data; empty unless it was saved
 
-Training saves and resumes through Orbax itself (`native`); this reads and writes one tensor at a
-time, to convert. Checkpoints from before OCDBT, with one folder of zarr a tensor, are read, too.
+Training saves through Orbax itself (`saving`). What it saved is read here, and what is converted is
+written here, a tensor at a time. Checkpoints from before OCDBT, with a folder of zarr for each
+tensor, are read, too.
 """
 
 import base64
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorstore as ts
 
 from mt5x.checkpoints import storage, zarr_arrays
-from mt5x.checkpoints.tensors import OPTIMIZER, Sink, Source, TensorInfo
-from mt5x.errors import UserError
+from mt5x.checkpoints.tensors import (
+    OPTIMIZER,
+    DamagedCheckpoint,
+    Part,
+    Sink,
+    Source,
+    TensorInfo,
+)
 
 _STATE = "state"
 _TARGET = "target."
@@ -54,18 +61,24 @@ class OrbaxSource(Source):
                 self._names[path] = name
                 self.tensors[path] = _info(metadata, location, path)
         if not self.parameters:
-            raise UserError(
-                f"checkpoint {location} is damaged: its store holds no parameter; "
-                "copy or download the checkpoint again"
-            )
+            raise DamagedCheckpoint(location, "its store holds no parameter")
         self._refuse_missing()
 
     def _read(self, path: str) -> np.ndarray:
         return self._read_array(self._names[path])
 
+    def read_parts(
+        self, wanted: Mapping[str, Sequence[Part]]
+    ) -> Iterator[tuple[str, list[np.ndarray]]]:
+        """Reads no more than the parts, and several tensors at once."""
+        kvstores = {path: self._kvstore(self._names[path]) for path in wanted}
+        return zarr_arrays.read_parts(kvstores, self.tensors, wanted, self.location)
+
     def _read_array(self, name: str) -> np.ndarray:
-        kvstore = {**self._store, "path": f"{self._store.get('path', '')}{name}/"}
-        return zarr_arrays.read(kvstore, self.location, name.replace(".", "/"))
+        return zarr_arrays.read(self._kvstore(name), self.location, name.replace(".", "/"))
+
+    def _kvstore(self, name: str) -> dict[str, Any]:
+        return {**self._store, "path": f"{self._store.get('path', '')}{name}/"}
 
     def _metadata(self) -> dict[str, dict[str, Any]]:
         """The zarr metadata of every array, by its name in the store."""
@@ -95,10 +108,10 @@ class OrbaxSource(Source):
         stored = {name.replace(".", "/") for name in self._names.values()} | {f"{OPTIMIZER}step"}
         missing = sorted(set(noted) - stored)
         if missing:
-            raise UserError(
-                f"checkpoint {self.location} is damaged: {missing[0]} is in its tree and not in "
-                f"its store ({len(missing)} of {len(noted)} are missing); copy or download the "
-                "checkpoint again"
+            raise DamagedCheckpoint(
+                self.location,
+                f"{missing[0]} is in its tree and not in its store "
+                f"({len(missing)} of {len(noted)} are missing)",
             )
 
 

@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import ml_dtypes
@@ -21,6 +21,23 @@ import numpy as np
 from mt5x.errors import UserError, nearest
 
 OPTIMIZER = "state/"
+
+Part = tuple[slice, ...]
+"""Where a part of a tensor lies: a slice for every dimension."""
+
+
+class DamagedCheckpoint(UserError):
+    """A checkpoint whose data is missing, cut off or not what its index says.
+
+    Attributes:
+      finding: what was found, without advice.
+    """
+
+    def __init__(self, location: str, finding: str):
+        self.finding = finding
+        super().__init__(
+            f"checkpoint {location} is damaged: {finding}; copy or download the checkpoint again"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,11 +87,22 @@ class Source(abc.ABC):
         array = self._read(path)
         found = info_of(array)
         if found != expected:
-            raise UserError(
-                f"checkpoint {self.location} is damaged: {path} is {described(found)} where its "
-                f"index says {described(expected)}; copy or download the checkpoint again"
-            )
+            raise other_than_said(self.location, path, found, expected)
         return array
+
+    def read_parts(
+        self, wanted: Mapping[str, Sequence[Part]]
+    ) -> Iterator[tuple[str, list[np.ndarray]]]:
+        """Yields parts of many tensors, each tensor's together, in any order.
+
+        A format that can reads no more than the parts, and several tensors at once.
+
+        Raises:
+          UserError: as `read`.
+        """
+        for path, parts in wanted.items():
+            whole = self.read(path)
+            yield path, [whole[part] for part in parts]
 
     @abc.abstractmethod
     def _read(self, path: str) -> np.ndarray:
@@ -177,6 +205,15 @@ def writing(sink: Sink, tensors: Mapping[str, TensorInfo], step: int | None) -> 
         if isinstance(error, OSError):
             raise UserError(f"cannot write {sink.destination}: {error}") from error
         raise
+
+
+def other_than_said(
+    location: str, path: str, found: TensorInfo, expected: TensorInfo
+) -> DamagedCheckpoint:
+    """The error for a tensor that is not what the checkpoint's index says."""
+    return DamagedCheckpoint(
+        location, f"{path} is {described(found)} where its index says {described(expected)}"
+    )
 
 
 def is_slot(path: str) -> bool:

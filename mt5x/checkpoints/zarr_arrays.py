@@ -1,5 +1,7 @@
-"""Zarr 2 arrays of T5X's checkpoints, read and written whole through TensorStore."""
+"""Zarr 2 arrays of T5X's checkpoints, read and written through TensorStore."""
 
+import collections
+import contextlib
 import itertools
 import math
 import re
@@ -10,11 +12,19 @@ import numpy as np
 import tensorstore as ts
 
 from mt5x.checkpoints import storage
-from mt5x.checkpoints.tensors import TensorInfo
+from mt5x.checkpoints.tensors import (
+    DamagedCheckpoint,
+    Part,
+    TensorInfo,
+    numpy_dtype,
+    other_than_said,
+)
 from mt5x.errors import UserError
 
 _CHUNK_BYTES = 64 * 2**20
 _CHUNKS_AT_ONCE = 2
+# Of parts that were asked for and not yet handed on; one tensor may be larger.
+_READ_AHEAD_BYTES = 2**30
 
 
 def read(kvstore: Mapping[str, Any], location: str, path: str) -> np.ndarray:
@@ -28,15 +38,69 @@ def read(kvstore: Mapping[str, Any], location: str, path: str) -> np.ndarray:
     Raises:
       UserError: the array or one of its chunks is missing or cut off, or the store does not answer.
     """
+    with _explaining(location, path):
+        return np.asarray(_open(kvstore).result().read().result())
+
+
+def read_parts(
+    kvstores: Mapping[str, Mapping[str, Any]],
+    infos: Mapping[str, TensorInfo],
+    wanted: Mapping[str, Sequence[Part]],
+    location: str,
+) -> Iterator[tuple[str, list[np.ndarray]]]:
+    """Yields parts of many arrays, read ahead of what is taken; `Source.read_parts` says more.
+
+    Args:
+      kvstores: TensorStore's description of each array's folder.
+      infos: what the index says of each array.
+      wanted: which parts of which arrays.
+      location: the checkpoint, for messages.
+
+    Raises:
+      UserError: as `read`, or an array is not what the index says.
+    """
+    opening = {path: _open(kvstores[path]) for path in wanted}
+    reading: collections.deque[tuple[str, int, list[Any]]] = collections.deque()
+    ahead = 0
+    for path, parts in wanted.items():
+        with _explaining(location, path):
+            array = opening.pop(path).result()
+            found = TensorInfo(tuple(array.shape), array.dtype.name)
+            if found != infos[path]:
+                raise other_than_said(location, path, found, infos[path])
+            views = [array[part] for part in parts]
+            reads = [view.read() for view in views]
+        size = sum(view.size for view in views) * numpy_dtype(found.dtype).itemsize
+        reading.append((path, size, reads))
+        ahead += size
+        while ahead > _READ_AHEAD_BYTES:
+            ahead -= reading[0][1]
+            yield _arrived(*reading.popleft(), location)
+    while reading:
+        yield _arrived(*reading.popleft(), location)
+
+
+def _arrived(path: str, size: int, reads: list[Any], location: str) -> tuple[str, list[np.ndarray]]:
+    with _explaining(location, path):
+        return path, [np.asarray(read.result()) for read in reads]
+
+
+def _open(kvstore: Mapping[str, Any]) -> Any:
     # T5X and Orbax store every chunk, so one that is missing was lost: it must not read as zeros.
     spec = {"driver": "zarr", "kvstore": dict(kvstore), "fill_missing_data_reads": False}
+    return ts.open(spec, context=storage.context(), read=True)
+
+
+@contextlib.contextmanager
+def _explaining(location: str, path: str) -> Iterator[None]:
     try:
-        array = ts.open(spec, context=storage.context(), read=True).result().read().result()
+        yield
+    except UserError:
+        raise
     except Exception as error:  # TensorStore raises ValueError, RuntimeError and others
         if re.search(r"resolve host|Couldn't connect|UNAVAILABLE|PERMISSION_DENIED", str(error)):
             raise storage.unreachable(location, error) from error
         raise damaged(location, path, error) from error
-    return np.asarray(array)
 
 
 def write(
@@ -102,10 +166,7 @@ def chunk_shape(info: TensorInfo) -> list[int]:
     return shape
 
 
-def damaged(location: str, path: str, error: Exception) -> UserError:
+def damaged(location: str, path: str, error: Exception) -> DamagedCheckpoint:
     """One sentence for data that is missing or cut off."""
     reason = re.sub(r"\s+", " ", str(error)).partition(" [")[0]
-    return UserError(
-        f"checkpoint {location} is damaged: {path} cannot be read ({reason}); "
-        "copy or download the checkpoint again"
-    )
+    return DamagedCheckpoint(location, f"{path} cannot be read ({reason})")

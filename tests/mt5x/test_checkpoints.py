@@ -2,6 +2,7 @@
 
 import gc
 import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -13,6 +14,7 @@ from mt5x.checkpoints import native, saving
 from mt5x.errors import UserError
 from mt5x.partitioning import make_mesh
 from mt5x.train_state import TrainState
+from tests.conftest import REPOSITORY
 from tests.mt5x import toy
 
 
@@ -65,6 +67,54 @@ def test_one_that_was_cut_off_is_not_taken_for_whole(tmp_path, state):
 def test_none_is_told(tmp_path):
     with pytest.raises(UserError, match="no checkpoint at"):
         native.find(tmp_path / "nowhere")
+
+
+RESTORE_EACH = """
+import sys
+from pathlib import Path
+
+from mt5x import train_state
+from mt5x.checkpoints import native, restore
+from mt5x.errors import UserError
+from mt5x.partitioning import make_mesh
+from tests.mt5x import toy
+
+model, mesh = toy.model(), make_mesh(1, 1)
+shapes, shardings = train_state.abstract_state(model), train_state.state_shardings(model, mesh)
+print("imported", file=sys.stderr)
+for folder in map(Path, sys.argv[1:]):
+    for read in (
+        lambda: native.restore(folder, shapes, shardings),
+        lambda: restore.initial_state(str(folder), model, mesh, 0, restore.RestoreConfig()),
+    ):
+        try:
+            read()
+            sys.exit(f"{folder} was read")
+        except UserError as error:
+            print(error, file=sys.stderr)
+"""
+
+
+def test_damage_is_one_line_each_to_the_end_of_the_process(tmp_path, state):
+    """Nothing is left behind that would report itself when it is collected, or at the exit."""
+    damaged = []
+    for name in ("manifest", "cut", "lost"):
+        save(tmp_path / name, state, 1)
+        damaged.append(tmp_path / name / "checkpoint_1")
+        data = max((damaged[-1] / "state").rglob("d/*"), key=lambda file: file.stat().st_size)
+        match name:
+            case "manifest":
+                (damaged[-1] / "state" / "manifest.ocdbt").unlink()
+            case "cut":
+                data.write_bytes(data.read_bytes()[:1000])
+            case "lost":
+                data.unlink()
+    command = [sys.executable, "-X", "dev", "-W", "ignore", "-c", RESTORE_EACH, *map(str, damaged)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.partition("imported\n")[2].splitlines()
+    assert len(lines) == 2 * len(damaged), done.stderr
+    assert all("is damaged" in line for line in lines)
 
 
 # Orbax's writer threads report their failure a second time, and leave their event loops open.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mt5x import optimizers, run_record, train_state
-from mt5x.checkpoints import restore
+from mt5x.checkpoints import placing, restore
 from mt5x.checkpoints.restore import RestoreConfig
 from mt5x.checkpoints.restore_plan import plan
 from mt5x.checkpoints.tensors import TensorInfo, is_slot
@@ -36,7 +36,7 @@ def model_with(rows: int, factored: bool = False) -> EncoderDecoderModel:
 def state_of(model: EncoderDecoderModel, seed: int) -> dict[str, np.ndarray]:
     """A state as after some steps: no slot is zero."""
     state = train_state.init_state(model, make_mesh(1, 1), seed)
-    flat = restore._flat(jax.device_get(state.as_checkpoint()))
+    flat = placing.flat(jax.device_get(state.as_checkpoint()))
     flat.pop("state/step")
     random = np.random.default_rng(seed)
     return {
@@ -62,13 +62,13 @@ def restored(
     state = restore.initial_state(
         checkpoint, model or toy.model(), make_mesh(1, 1), 0, RestoreConfig(**config)
     )
-    return restore._flat(jax.device_get(state.as_checkpoint()))
+    return placing.flat(jax.device_get(state.as_checkpoint()))
 
 
 @pytest.fixture(scope="module")
 def fresh() -> dict[str, np.ndarray]:
     state = train_state.init_state(toy.model(), make_mesh(1, 1), 0)
-    return restore._flat(jax.device_get(state.as_checkpoint()))
+    return placing.flat(jax.device_get(state.as_checkpoint()))
 
 
 def test_what_is_excluded_is_fresh_and_the_rest_is_loaded_with_its_slots(

@@ -15,7 +15,7 @@ from flax.traverse_util import unflatten_dict
 from hypothesis import given, settings
 
 from mt5x import optimizers, train_state
-from mt5x.checkpoints import formats, native, restore, saving, zarr_arrays
+from mt5x.checkpoints import formats, native, placing, restore, saving, zarr_arrays
 from mt5x.checkpoints.fresh_slots import WithFreshSlots
 from mt5x.checkpoints.restore import RestoreConfig
 from mt5x.checkpoints.tensors import TensorInfo, info_of, writing
@@ -43,7 +43,7 @@ def theirs(request, shared) -> Path:
 def arrays() -> dict[str, np.ndarray]:
     """The state of a toy model after no step, but with slots that are not zero."""
     state = train_state.init_state(toy.model(), make_mesh(1, 1), seed=3)
-    flat = restore._flat(jax.device_get(state.as_checkpoint()))
+    flat = placing.flat(jax.device_get(state.as_checkpoint()))
     flat.pop("state/step")
     rng = np.random.default_rng(0)
     return {
@@ -151,7 +151,7 @@ def test_orbax_reads_what_the_sink_writes(tmp_path, arrays):
     shapes, shardings = train_state.abstract_state(model), train_state.state_shardings(model, mesh)
     state = native.restore(native.find(checkpoint), shapes, shardings)
     assert int(state.step) == 7
-    found = restore._flat(jax.device_get(state.as_checkpoint()))
+    found = placing.flat(jax.device_get(state.as_checkpoint()))
     for path, array in arrays.items():
         np.testing.assert_array_equal(found[path], array)
 
@@ -163,7 +163,7 @@ def test_training_starts_from_either_with_its_optimizer(tmp_path, arrays, name, 
     state = restore.initial_state(
         str(checkpoint), toy.model(), make_mesh(*axes), 0, RestoreConfig()
     )
-    flat = restore._flat(jax.device_get(state.as_checkpoint()))
+    flat = placing.flat(jax.device_get(state.as_checkpoint()))
     assert flat.pop("state/step") == 7
     assert flat.keys() == arrays.keys()
     for path in arrays:
