@@ -194,7 +194,9 @@ def test_metrics_say_what_they_are(small):
     np.testing.assert_allclose(metrics["cross_entropy"], [-(picked * weights).sum(), tokens], 1e-5)
     np.testing.assert_allclose(metrics["accuracy"], [(hits * weights).sum(), tokens])
     np.testing.assert_allclose(metrics["target_tokens"], [tokens, 1])
-    np.testing.assert_allclose(metrics["nonpadding_fraction"], [tokens, 32])
+    np.testing.assert_allclose(metrics["non_padding_fraction/decoder"], [tokens, 32])
+    inputs = (batch["encoder_input_tokens"] > 0).sum()
+    np.testing.assert_allclose(metrics["non_padding_fraction/encoder"], [inputs, 32])
     np.testing.assert_allclose(metrics["loss"][0], loss, rtol=1e-6)
     parts = metrics["cross_entropy"][0] + metrics["z_loss"][0]
     np.testing.assert_allclose(parts, loss, rtol=1e-6)
