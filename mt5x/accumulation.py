@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from mt5x import losses
+from mt5x import freezing, losses
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import constrain
 
@@ -43,15 +43,17 @@ def gradients(
         place: says where the gradients' arrays live; they are summed there.
 
     Returns:
-        float32 gradients like `params`, and (sum, count) metrics of the whole batch.
+        float32 gradients like `params` without the frozen ones, and (sum, count) metrics of the
+        whole batch.
     """
+    trained, frozen = freezing.split(params, model.freeze)
 
     def part(rows: Batch, key: Array | None, share: Array | float) -> tuple[Any, Metrics]:
-        def loss(params: Any) -> tuple[Array, Metrics]:
-            value, metrics = model.loss_fn(params, rows, key)
+        def loss(trained: Any) -> tuple[Array, Metrics]:
+            value, metrics = model.loss_fn(freezing.joined(trained, frozen), rows, key)
             return value * share, metrics
 
-        grads, metrics = jax.grad(loss, has_aux=True)(params)
+        grads, metrics = jax.grad(loss, has_aux=True)(trained)
         return place(grads), metrics
 
     if num_microbatches == 1:

@@ -5,11 +5,12 @@ their compilation.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 
-from mt5x import losses, optimizers
+from mt5x import losses, optimizers, path_patterns
 from mt5x.model import Transformer
 
 
@@ -26,14 +27,21 @@ class EncoderDecoderModel:
       label_smoothing: probability mass given to all other tokens.
       loss_normalizing_factor: divides the summed loss: a number, 'NUM_REAL_TARGET_TOKENS', or None
         for the plain sum.
+      freeze: parameters whose whole path one of these regular expressions matches stay as they
+        are: they have no gradient and no place in the optimizer's state (`freezing`).
     """
 
     module: Transformer
-    optimizer_def: optimizers.Adafactor
+    optimizer_def: optimizers.Optimizer
     vocabulary: Any = dataclasses.field(default=None, compare=False)
     z_loss: float = 1e-4
     label_smoothing: float = 0.0
     loss_normalizing_factor: float | str | None = None
+    freeze: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Makes a list, as gin gives it, hashable, and refuses what is no pattern."""
+        object.__setattr__(self, "freeze", path_patterns.checked("FREEZE", self.freeze))
 
     def loss_fn(
         self, params: Any, batch: losses.Batch, dropout_rng: jax.Array | None

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -238,25 +238,30 @@ def spec_of(
     return P(*found)
 
 
-def optimizer_shardings(opt_shapes: Any, params: Any, param_shardings: Any, mesh: AnyMesh) -> Any:
-    """Optimizer slots of a parameter's own shape live where it lives; small ones everywhere.
+def optimizer_shardings(
+    slot_axes: Callable[[tuple[int, ...]], Mapping[str, tuple[int, ...]]],
+    params: Any,
+    param_shardings: Any,
+    mesh: AnyMesh,
+) -> Any:
+    """Where an optimizer's state lives: each slot split as the axes that it has of its parameter.
 
     Args:
-      opt_shapes: abstract optimizer state {'step', 'param_states': {...: {slot: array}}}.
-      params: abstract parameters, without boxes.
+      slot_axes: maps a parameter's shape to {slot: axes of the parameter}, as `Optimizer` does.
+      params: abstract parameters, without boxes, those that the optimizer updates.
       param_shardings: their shardings.
       mesh: the device mesh.
     """
-    whole = replicated(mesh)
 
-    def slots(param: Any, sharding: NamedSharding, slot_shapes: Mapping[str, Any]) -> Any:
+    def slots(param: Any, sharding: NamedSharding) -> Any:
+        spec = (*sharding.spec, *[None] * (len(param.shape) - len(sharding.spec)))
         return {
-            slot: sharding if leaf.shape == param.shape else whole
-            for slot, leaf in slot_shapes.items()
+            slot: NamedSharding(mesh, P(*[spec[axis] for axis in axes]))
+            for slot, axes in slot_axes(param.shape).items()
         }
 
-    states = jax.tree.map(slots, params, param_shardings, opt_shapes["param_states"])
-    return {"step": whole, "param_states": states}
+    states = jax.tree.map(slots, params, param_shardings)
+    return {"step": replicated(mesh), "param_states": states}
 
 
 def divisors(count: int) -> list[int]:

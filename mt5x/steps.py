@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from mt5x import accumulation, decoding, embedding, partitioning, scoring
+from mt5x import accumulation, decoding, embedding, freezing, partitioning, scoring
 from mt5x.models import EncoderDecoderModel
 from mt5x.train_state import TrainState, state_shardings
 
@@ -36,16 +36,18 @@ def train_step(
             grads, metrics = accumulation.gradients(
                 model, state.params, batch, dropout_rng, num_microbatches, place_like_params
             )
-        params, opt_state = model.optimizer_def.update(
-            grads, state.opt_state, state.params, learning_rate
+        trained, frozen = freezing.split(state.params, model.freeze)
+        trained, opt_state = model.optimizer_def.update(
+            grads, state.opt_state, trained, learning_rate
         )
-        return TrainState(params, opt_state), metrics
+        return TrainState(freezing.joined(trained, frozen), opt_state), metrics
 
     state, whole = state_shardings(model, mesh), partitioning.replicated(mesh)
     rows = partitioning.batch_sharding(mesh)
+    trained_places, _ = freezing.split(state.params, model.freeze)
 
     def place_like_params(grads: Any) -> Any:
-        return jax.lax.with_sharding_constraint(grads, state.params) if mesh.size > 1 else grads
+        return jax.lax.with_sharding_constraint(grads, trained_places) if mesh.size > 1 else grads
 
     return jax.jit(
         step,

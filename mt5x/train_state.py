@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AbstractMesh, Mesh
 
-from mt5x import partitioning
+from mt5x import freezing, partitioning
 from mt5x.models import EncoderDecoderModel
 
 Params = Any
@@ -22,7 +22,8 @@ class TrainState:
 
     Attributes:
       params: T5X's parameter tree, float32.
-      opt_state: {'step': int32 scalar, 'param_states': slots per parameter}, as T5X stores it.
+      opt_state: {'step': int32 scalar, 'param_states': slots per parameter}, as T5X stores it;
+        frozen parameters have none.
     """
 
     params: Params
@@ -59,17 +60,19 @@ def abstract_state(model: EncoderDecoderModel) -> TrainState:
     """Shapes and dtypes of the state, from nothing but the config."""
     boxed = _boxed_shapes(model)
     params = nn.unbox(boxed)
-    return TrainState(params, jax.eval_shape(model.optimizer_def.init, params))
+    trained, _ = freezing.split(params, model.freeze)
+    return TrainState(params, jax.eval_shape(model.optimizer_def.init, trained))
 
 
 @functools.lru_cache(maxsize=16)
 def state_shardings(model: EncoderDecoderModel, mesh: Mesh | AbstractMesh) -> TrainState:
     """Where each array of the state lives on `mesh`."""
     boxed = _boxed_shapes(model)
-    shapes = abstract_state(model)
+    shapes, _ = freezing.split(abstract_state(model).params, model.freeze)
     params = partitioning.parameter_shardings(boxed, mesh)
-    opt_state = partitioning.optimizer_shardings(shapes.opt_state, shapes.params, params, mesh)
-    return TrainState(params, opt_state)
+    trained, _ = freezing.split(params, model.freeze)
+    slot_axes = model.optimizer_def.slot_axes
+    return TrainState(params, partitioning.optimizer_shardings(slot_axes, shapes, trained, mesh))
 
 
 def init_state(model: EncoderDecoderModel, mesh: Mesh, seed: int) -> TrainState:
@@ -82,6 +85,7 @@ def init_state(model: EncoderDecoderModel, mesh: Mesh, seed: int) -> TrainState:
 def _compiled_init(model: EncoderDecoderModel, mesh: Mesh) -> Callable[[jax.Array], TrainState]:
     def init(key: jax.Array) -> TrainState:
         params = nn.unbox(_init_params(model, key))
-        return TrainState(params, model.optimizer_def.init(params))
+        trained, _ = freezing.split(params, model.freeze)
+        return TrainState(params, model.optimizer_def.init(trained))
 
     return jax.jit(init, out_shardings=state_shardings(model, mesh))

@@ -1,12 +1,12 @@
 """What of a checkpoint goes into a model, decided from names and shapes before anything is read."""
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mt5x import path_patterns
 from mt5x.checkpoints.tensors import OPTIMIZER, TensorInfo, described, is_slot
-from mt5x.errors import UserError, nearest
+from mt5x.errors import UserError
 
 _SHOWN = 3
 _LISTED = 10
@@ -213,33 +213,16 @@ def _does_not_fit(location: str, differences: Sequence[str], hint: str) -> UserE
 def _refuse_idle_patterns(
     config: RestoreConfig, available: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> None:
-    """A pattern that matches nothing is a typing error: it would pass unnoticed."""
+    paths = [path for path in {**available, **wanted} if not is_slot(path)]
     for name in ("include", "exclude"):
-        patterns = getattr(config, name)
-        if isinstance(patterns, str):
-            raise UserError(
-                f"RESTORE_{name.upper()} is a list of patterns, such as ['{patterns}'], and not "
-                "one string"
-            )
-        paths = [path for path in {**available, **wanted} if not is_slot(path)]
-        for pattern in patterns:
-            try:
-                matches = any(re.fullmatch(pattern, path) for path in paths)
-            except re.error as error:
-                raise UserError(
-                    f"RESTORE_{name.upper()}: {pattern!r} is no regular expression: {error}"
-                ) from error
-            if not matches:
-                raise UserError(
-                    f"RESTORE_{name.upper()}: {pattern!r} matches no whole parameter path of the "
-                    f"model or the checkpoint, such as {min(paths, default='none')}"
-                    f"{nearest(pattern, paths)}"
-                )
+        path_patterns.refuse_idle(
+            f"RESTORE_{name.upper()}", getattr(config, name), paths, "the model or the checkpoint"
+        )
 
 
 def _is_chosen(path: str, config: RestoreConfig) -> bool:
-    return any(re.fullmatch(pattern, path) for pattern in config.include) and not any(
-        re.fullmatch(pattern, path) for pattern in config.exclude
+    return path_patterns.matches(path, config.include) and not path_patterns.matches(
+        path, config.exclude
     )
 
 

@@ -1,0 +1,8 @@
+"""Optimizers with their state beside the parameters, and the schedules of the learning rate."""
+
+from mt5x.optimizers.adafactor import Adafactor
+from mt5x.optimizers.adamw import AdamW
+from mt5x.optimizers.optimizer import Optimizer
+from mt5x.optimizers.schedule import LearningRate, learning_rate
+
+__all__ = ["Adafactor", "AdamW", "LearningRate", "Optimizer", "learning_rate"]

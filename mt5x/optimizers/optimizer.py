@@ -1,0 +1,112 @@
+"""What all optimizers share: a state that lies beside the parameters, one update for each."""
+
+import abc
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+Slots = dict[str, Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer(abc.ABC):
+    """An optimizer that updates every parameter from its own gradient and slots.
+
+    Its state is `{'step', 'param_states'}`, where `param_states` has the tree of the parameters
+    with named slots at each, so that checkpoints, shardings, memory plans and partial restore need
+    not know which optimizer it is.
+
+    Attributes:
+        global_norm_clip_threshold: gradients are scaled down to this norm, taken over all of them
+            (arXiv 1211.5063); None for never. T5X's name and arithmetic.
+    """
+
+    global_norm_clip_threshold: float | None = None
+
+    def init(self, params: Any) -> dict[str, Any]:
+        """The state before the first step.
+
+        Args:
+            params: tree of float arrays (or shapes of them).
+
+        Returns:
+            `{'step': int32 0, 'param_states': tree}`, where each parameter has its float32 slots.
+        """
+        slots = jax.tree.map(lambda param: self.init_slots(param.shape), params)
+        return {"step": jnp.zeros((), jnp.int32), "param_states": slots}
+
+    def update(
+        self, grads: Any, opt_state: dict[str, Any], params: Any, learning_rate: Array | float
+    ) -> tuple[Any, dict[str, Any]]:
+        """One step.
+
+        Args:
+            grads: tree like `params`.
+            opt_state: from `init` or the last `update`.
+            params: the parameters.
+            learning_rate: scalar.
+
+        Returns:
+            The new parameters, in their dtypes, and the new state.
+        """
+        step = opt_state["step"]
+        rate = jnp.asarray(learning_rate, jnp.float32)
+        paths, leaves, structure = _flat(params)
+        found = [grad.astype(jnp.float32) for grad in structure.flatten_up_to(grads)]
+        if self.global_norm_clip_threshold is not None:
+            scale = _clipping(found, self.global_norm_clip_threshold)
+            found = [grad * scale for grad in found]
+        new = [
+            self.update_one(path, grad, slots, param, step, rate)
+            for path, grad, slots, param in zip(
+                paths,
+                found,
+                structure.flatten_up_to(opt_state["param_states"]),
+                leaves,
+                strict=True,
+            )
+        ]
+        params = structure.unflatten([param for param, _ in new])
+        return params, {
+            "step": step + 1,
+            "param_states": structure.unflatten([slots for _, slots in new]),
+        }
+
+    @abc.abstractmethod
+    def init_slots(self, shape: tuple[int, ...]) -> Slots:
+        """The float32 slots of a parameter of this shape, before the first step."""
+
+    @abc.abstractmethod
+    def slot_axes(self, shape: tuple[int, ...]) -> Mapping[str, tuple[int, ...]]:
+        """The axes of the parameter that a slot has, in order; () of a slot that has none."""
+
+    @abc.abstractmethod
+    def update_one(
+        self, path: str, grad: Array, slots: Slots, param: Array, step: Array, learning_rate: Array
+    ) -> tuple[Array, Slots]:
+        """The new parameter, in its dtype, and its new slots.
+
+        Args:
+            path: the parameter's, such as 'decoder/layers_0/mlp/wo/kernel'.
+            grad: float32, of the parameter's shape.
+            slots: float32.
+            param: of any float dtype.
+            step: int32, steps done before this one.
+            learning_rate: float32 scalar.
+        """
+
+
+def _flat(params: Any) -> tuple[list[str], list[Any], Any]:
+    """Paths and leaves in the tree's order, and its structure."""
+    found, structure = jax.tree_util.tree_flatten_with_path(params)
+    paths = ["/".join(str(getattr(key, "key", key)) for key in path) for path, _ in found]
+    return paths, [leaf for _, leaf in found], structure
+
+
+def _clipping(grads: list[Array], threshold: float) -> Array:
+    norm = jnp.sqrt(sum((jnp.sum(grad * grad) for grad in grads), jnp.zeros(())))
+    return threshold * jnp.minimum(1.0 / threshold, 1.0 / norm)
