@@ -14,7 +14,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from mt5x import input_pipeline, partitioning, prediction, run_record
+from mt5x import distributed, input_pipeline, partitioning, prediction, run_record
 from mt5x.decoding import GREEDY, DecodeConfig
 from mt5x.input_pipeline import DatasetConfig, EvaluationExamples
 from mt5x.models import EncoderDecoderModel
@@ -94,10 +94,14 @@ class Evaluator:
         )
         examples = [self._examples(task, dataset) for task in tasks]
         predicted = self._predictions(model, params, mesh, dataset, tasks, examples, title)
-        scores = [
-            score_predictions(task, examples_of, predicted_of)
-            for task, examples_of, predicted_of in zip(tasks, examples, predicted, strict=True)
-        ]
+
+        def score() -> list[list[Any]]:
+            scored = map(score_predictions, tasks, examples, predicted)
+            return [[one.task, one.metrics, one.num_examples] for one in scored]
+
+        # Scored once: two processes may add in another order, and what is decided by a score
+        # must be decided alike.
+        scores = [TaskScores(*one) for one in distributed.from_first(score)]
         if output_dir is not None and jax.process_index() == 0:
             for one, examples_of, predicted_of in zip(scores, examples, predicted, strict=True):
                 if not self._is_embedded(one.task):

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from mt5x import input_pipeline, text_files
+from mt5x import distributed, input_pipeline, text_files
 from mt5x.checkpoints import restore
 from mt5x.decoding import GREEDY, DecodeConfig
 from mt5x.evaluation import Evaluator, TaskScores
@@ -25,7 +25,11 @@ def restore_params(
     Raises:
       UserError: there is no checkpoint, or it does not fit the model.
     """
-    return restore.parameters(checkpoint_path, model, partitioner.mesh)
+    params, step = restore.parameters(checkpoint_path, model, partitioner.mesh)
+    distributed.refuse_disagreement(
+        {"checkpoint step": step}, "name the checkpoint itself, on a file system that all share"
+    )
+    return params, step
 
 
 def evaluate(
@@ -75,6 +79,7 @@ def predict(
       model: the model, with its vocabulary.
       checkpoint_path: a checkpoint, or a folder of them (the newest is taken).
       input_file: one text a line, or one JSON object with an 'inputs' field; '-' is standard input.
+        Of several processes the first one reads it, and writes the output.
       output_file: where the records go as JSON lines, with a 'prediction' and its 'score' in nats;
         '-' is standard output.
       batch_size: texts decoded together.
@@ -83,7 +88,7 @@ def predict(
       all_decodes: write the lists 'predictions' and 'scores', best first.
       partitioner: the mesh.
     """
-    records = text_files.read_records(input_file)
+    records = distributed.from_first(lambda: text_files.read_records(input_file))
     partitioner.check_batch_size(batch_size)
     params, _ = restore_params(model, checkpoint_path, partitioner)
     config = dataclasses.replace(decode, max_length=decode.max_length or max_decode_length)

@@ -24,6 +24,9 @@ class DatasetConfig:
       seed: of the shuffling and mixing; None takes the run's seed.
       use_cached: read SeqIO's offline cache of preprocessed examples.
       pack: put several short examples in one row.
+      num_shards: parts that the data is read in, each giving an equal run of the rows of a batch.
+        The batches depend on it, and on no number of processes; a process reads only the parts
+        whose rows its devices hold.
     """
 
     mixture_or_task_name: str
@@ -34,6 +37,7 @@ class DatasetConfig:
     seed: int | None = None
     use_cached: bool = False
     pack: bool = False
+    num_shards: int = 1
 
 
 def registered(name: str) -> Any:
@@ -89,29 +93,90 @@ def check_vocabulary(name: str, vocab_size: int) -> None:
             )
 
 
+def check_shards(config: DatasetConfig) -> None:
+    """Refuses data that cannot be read in the parts that are wanted.
+
+    Raises:
+      UserError: the rows of a batch do not divide into them, or a task has fewer examples.
+    """
+    shards, rows = config.num_shards, config.batch_size
+    if shards < 1:
+        raise UserError(f"DATA_SHARDS={shards} must be 1 or more; use 1 for one stream")
+    if rows % shards:
+        fitting = [count for count in range(1, rows + 1) if rows % count == 0]
+        closest = sorted(fitting, key=lambda count: abs(count - shards))[:2]
+        raise UserError(
+            f"DATA_SHARDS={shards} does not divide BATCH_SIZE={rows}: each part of the data gives "
+            f"as many rows of a batch; use {' or '.join(map(str, sorted(closest)))}"
+        )
+    for task in tasks_with_split(config.mixture_or_task_name, config.split) if shards > 1 else ():
+        examples = task.source.num_input_examples(config.split)
+        if examples is not None and examples < shards:
+            raise UserError(
+                f"DATA_SHARDS={shards} would leave a part without examples: {task.name} has "
+                f"{examples} in {config.split}; use DATA_SHARDS=1"
+            )
+
+
 def training_batches(
-    config: DatasetConfig, seed: int, first_batch: int = 0, repeat: bool = True
+    config: DatasetConfig,
+    seed: int,
+    first_batch: int = 0,
+    repeat: bool = True,
+    rows: np.ndarray | None = None,
 ) -> Iterator[Batch]:
-    """Yields batches of fixed shape; a function of its arguments alone.
+    """Yields global batches of fixed shape; a function of its arguments alone.
 
     Args:
-      config: the data set; each process reads its own shard of it.
+      config: the data set.
       seed: used where `config.seed` is None.
       first_batch: batches to skip, for a run that resumes.
       repeat: start again after the last example; else stop, dropping an incomplete batch.
+      rows: which rows of a batch are wanted here, bool [batch_size]; parts of the data that give
+        none of them are not read, and their rows are 0. None wants all.
 
     Yields:
-      dicts of int32 arrays [rows of this process, length], SeqIO's EncDecFeatureConverter's names.
+      dicts of int32 arrays [batch_size, length], SeqIO's EncDecFeatureConverter's names.
     """
-    import jax
+    check_shards(config)
+    per_shard = config.batch_size // config.num_shards
+    wanted = [
+        shard
+        for shard in range(config.num_shards)
+        if rows is None or rows[shard * per_shard : (shard + 1) * per_shard].any()
+    ]
+    streams = [_shard_batches(config, seed, first_batch, repeat, shard) for shard in wanted]
+    for parts in zip(*streams, strict=False):
+        yield parts[0] if config.num_shards == 1 else _joined(config, wanted, parts)
+    if repeat:
+        raise UserError(
+            f"{config.mixture_or_task_name} has no example in {config.split}"
+            + (f" for one of DATA_SHARDS={config.num_shards} parts" if len(streams) > 1 else "")
+        )
+
+
+def _joined(config: DatasetConfig, shards: Sequence[int], parts: Sequence[Batch]) -> Batch:
+    """The batch that has each part's rows in their place, and 0 elsewhere."""
+    rows = config.batch_size // config.num_shards
+    batch = {}
+    for name, first in parts[0].items():
+        batch[name] = np.zeros((config.batch_size, *first.shape[1:]), first.dtype)
+        for shard, part in zip(shards, parts, strict=True):
+            batch[name][shard * rows : (shard + 1) * rows] = part[name]
+    return batch
+
+
+def _shard_batches(
+    config: DatasetConfig, seed: int, first_batch: int, repeat: bool, shard: int
+) -> Iterator[Batch]:
+    """The rows that one part of the data gives to each batch."""
     import seqio
 
     from mt5x.packing import PackingConverter
 
     registered(config.mixture_or_task_name)
     tasks_with_split(config.mixture_or_task_name, config.split)
-    processes = jax.process_count()
-    shard = seqio.ShardInfo(jax.process_index(), processes) if processes > 1 else None
+    shards = config.num_shards
     dataset = seqio.get_dataset(
         config.mixture_or_task_name,
         task_feature_lengths=config.task_feature_lengths,
@@ -120,13 +185,13 @@ def training_batches(
         use_cached=config.use_cached,
         shuffle=config.shuffle,
         num_epochs=None if repeat else 1,
-        shard_info=shard,
+        shard_info=seqio.ShardInfo(shard, shards) if shards > 1 else None,
         verbose=False,
         seed=seed if config.seed is None else config.seed,
     )
-    dataset = dataset.batch(config.batch_size // processes, drop_remainder=True)
+    dataset = dataset.batch(config.batch_size // shards, drop_remainder=True)
     dataset = dataset.skip(first_batch).prefetch(2)
-    yield from dataset.as_numpy_iterator()
+    return iter(dataset.as_numpy_iterator())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,9 +1,17 @@
 """SIGTERM and SIGINT as a request to stop at the next step boundary, nothing lost."""
 
+import functools
 import signal
 import sys
 import types
+from collections.abc import Callable
 from typing import Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 EXIT_CODE = 128 + signal.SIGTERM
 
@@ -22,6 +30,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.requested = False
         self._previous: dict[int, object] = {}
+        self._last_answer: jax.Array | None = None
 
     def __enter__(self) -> Self:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -35,6 +44,18 @@ class StopRequest:
     def __exit__(self, *exception: object) -> None:
         self._restore()
 
+    def agreed(self) -> bool:
+        """Whether to stop now; the same answer on every process. To be asked once a step, by all.
+
+        Of several processes it is enough that one was asked to stop. They learn of it one step
+        later, from a sum that each step adds to the devices' work, so that nothing waits for it.
+        """
+        if jax.process_count() == 1:
+            return self.requested
+        before = self._last_answer
+        self._last_answer = _any_requested()(_flag(self.requested))
+        return before is not None and bool(before)
+
     def _note(self, number: int, frame: types.FrameType | None) -> None:
         self.requested = True
         self._restore()
@@ -43,3 +64,21 @@ class StopRequest:
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
         self._previous = {}
+
+
+@functools.cache
+def _flag(requested: bool) -> jax.Array:
+    """What this process says, on its devices: a part of bool [devices]."""
+    here = np.array([requested])
+    devices = NamedSharding(_all_devices(), P("all"))
+    return jax.make_array_from_callback((jax.device_count(),), devices, lambda index: here)
+
+
+@functools.cache
+def _any_requested() -> Callable[[jax.Array], jax.Array]:
+    return jax.jit(jnp.any, out_shardings=NamedSharding(_all_devices(), P()))
+
+
+@functools.cache
+def _all_devices() -> Mesh:
+    return Mesh(np.asarray(jax.devices(), dtype=object), ("all",))

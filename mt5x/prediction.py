@@ -105,7 +105,7 @@ def predict_decodes(
         rows = np.zeros(size, np.int32)
         rows[: len(indices)] = indices
         batch = {"tokens": _tokens(inputs, indices, size), "rows": rows}
-        return step(params, _place_mine(batch, mesh), key)
+        return step(params, steps.place(batch, mesh), key)
 
     return [
         [
@@ -147,7 +147,7 @@ def score_labels(
     step = steps.label_step(model, mesh)
 
     def score(indices: Sequence[int], size: int) -> tuple[jax.Array]:
-        batch = _place_mine({"tokens": _tokens(inputs, indices, size)}, mesh)
+        batch = steps.place({"tokens": _tokens(inputs, indices, size)}, mesh)
         return (step(params, batch["tokens"], label_ids),)
 
     rows = _in_order([len(ids) for ids in inputs], batch_size, score, advance)
@@ -180,7 +180,7 @@ def score_targets(
         rows = [targets[index] for index in indices]
         length = max(_SHORTEST_TARGET_BUCKET, _power_of_two(max(map(len, rows))))
         batch = {"tokens": _tokens(inputs, indices, size), "targets": _pad(rows, size, length)}
-        return (step(params, _place_mine(batch, mesh)),)
+        return (step(params, steps.place(batch, mesh)),)
 
     lengths = [len(ids) + len(target) for ids, target in zip(inputs, targets, strict=True)]
     return [float(score) for (score,) in _in_order(lengths, batch_size, score, advance)]
@@ -198,7 +198,7 @@ def predict_vectors(
     step = steps.embed_step(model, mesh)
 
     def embed(indices: Sequence[int], size: int) -> tuple[jax.Array]:
-        batch = _place_mine({"tokens": _tokens(inputs, indices, size)}, mesh)
+        batch = steps.place({"tokens": _tokens(inputs, indices, size)}, mesh)
         return (step(params, batch["tokens"]),)
 
     rows = _in_order([len(ids) for ids in inputs], batch_size, embed, advance)
@@ -250,14 +250,6 @@ def _tokens(inputs: Sequence[TokenIds], indices: Sequence[int], size: int) -> np
     rows = [inputs[index] for index in indices]
     longest = max(map(len, rows))
     return _pad(rows, size, max(_SHORTEST_BUCKET, _power_of_two(longest)))
-
-
-def _place_mine(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-    """Puts this process's part of a global batch on the mesh."""
-    process, processes = jax.process_index(), jax.process_count()
-    size = len(batch["tokens"])
-    mine = slice(process * size // processes, (process + 1) * size // processes)
-    return steps.place({name: array[mine] for name, array in batch.items()}, mesh)
 
 
 def _power_of_two(length: int) -> int:

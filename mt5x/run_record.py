@@ -16,7 +16,7 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from mt5x import config, train_state
+from mt5x import config, distributed, train_state
 from mt5x.errors import UserError
 from mt5x.models import EncoderDecoderModel
 
@@ -38,8 +38,12 @@ def refuse_other_config(model_dir: Path) -> None:
     """Leaves a folder alone that holds a run of another config than the loaded one.
 
     Raises:
-      UserError: it does; the first difference is named.
+      UserError: it does; the first difference is named. Or several processes were started with
+        different configs.
     """
+    distributed.refuse_disagreement(
+        {"config": config.resolved()}, "start all of them with the same gin files and flags"
+    )
     existing = model_dir / "config.gin"
     if not existing.is_file():
         return
@@ -55,7 +59,9 @@ def refuse_other_config(model_dir: Path) -> None:
 
 
 def open_run(model_dir: Path, model: EncoderDecoderModel, mesh: Mesh, initial_step: int) -> None:
-    """Writes the record of a run that begins, or goes on, in `model_dir`."""
+    """Writes the record of a run that begins, or goes on, in `model_dir`; process 0 does."""
+    if jax.process_index() != 0:
+        return
     model_dir.mkdir(parents=True, exist_ok=True)
     record = {"initial_step": initial_step, **environment()}
     write_whole(model_dir / "config.gin", config.resolved())

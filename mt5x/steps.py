@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from mt5x import accumulation, decoding, embedding, freezing, partitioning, scoring
+from mt5x import accumulation, decoding, embedding, freezing, norms, partitioning, scoring
 from mt5x.models import EncoderDecoderModel
 from mt5x.train_state import TrainState, state_shardings
 
@@ -23,9 +23,10 @@ def train_step(
 ) -> Callable[..., Any]:
     """Returns step(state, batch, dropout_key, learning_rate) -> (state, metrics).
 
-    The dropout key of a step is derived from the state's step, so a resumed run draws the masks
-    that the uninterrupted one would have drawn. The state's buffers are donated. A batch is taken
-    in `num_microbatches` parts, one after another, as if it were whole.
+    The metrics are the loss's, and the norms of gradient, parameters and update. The dropout key
+    of a step is derived from the state's step, so a resumed run draws the masks that the
+    uninterrupted one would have drawn. The state's buffers are donated. A batch is taken in
+    `num_microbatches` parts, one after another, as if it were whole.
     """
 
     def step(
@@ -40,7 +41,9 @@ def train_step(
         trained, opt_state = model.optimizer_def.update(
             grads, state.opt_state, trained, learning_rate
         )
-        return TrainState(freezing.joined(trained, frozen), opt_state), metrics
+        params = freezing.joined(trained, frozen)
+        metrics |= norms.of_step(state.params, params, grads)
+        return TrainState(params, opt_state), metrics
 
     state, whole = state_shardings(model, mesh), partitioning.replicated(mesh)
     rows = partitioning.batch_sharding(mesh)
@@ -122,12 +125,23 @@ def embed_step(model: EncoderDecoderModel, mesh: Mesh) -> Callable[..., jax.Arra
 
 
 def place(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-    """Puts a batch on the mesh; with several processes each hands in its own rows."""
+    """Puts a global batch on the mesh; each process hands over the rows that its devices hold."""
     sharding = partitioning.batch_sharding(mesh)
     if jax.process_count() == 1:
         return jax.device_put(dict(batch), sharding)
-    make = jax.make_array_from_process_local_data
-    return {name: make(sharding, value) for name, value in batch.items()}
+    return {
+        name: jax.make_array_from_callback(array.shape, sharding, array.__getitem__)
+        for name, array in batch.items()
+    }
+
+
+def rows_here(mesh: Mesh, batch_size: int) -> np.ndarray:
+    """Which rows of a global batch the devices of this process hold, bool [batch_size]."""
+    here = np.zeros(batch_size, bool)
+    sharding = partitioning.batch_sharding(mesh)
+    for index in sharding.addressable_devices_indices_map((batch_size,)).values():
+        here[index] = True
+    return here
 
 
 def merge(totals: Metrics | None, metrics: Metrics) -> Metrics:

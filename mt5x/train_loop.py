@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from mt5x import input_pipeline, run_record, steps, train_state
+from mt5x import distributed, input_pipeline, run_record, steps, train_state
 from mt5x.checkpoints import native
 from mt5x.checkpoints.restore import RestoreConfig, initial_state
 from mt5x.checkpoints.saving import CheckpointDirectory
@@ -110,7 +110,10 @@ def train(
     state, start = _restore_or_initialise(model, mesh, run, checkpoint_cfg, random_seed)
     step = int(state.step)
     last = _last_step(total_steps, relative_steps, start)
-    batches = input_pipeline.training_batches(train_dataset_cfg, random_seed, step - start)
+    batches = input_pipeline.training_batches(
+        train_dataset_cfg, random_seed, step - start,
+        rows=steps.rows_here(mesh, train_dataset_cfg.batch_size),
+    )  # fmt: skip
     batch = next(batches) if step < last else None
 
     run_record.open_run(run, model, mesh, start)
@@ -138,12 +141,13 @@ def train(
                 # While the device is at work.
                 batch = next(batches)
             curve.add(step, metrics, float(rate))
+            stopping = stop.agreed()
             period = checkpoint_cfg.period
-            if step == last or stop.requested or (period and step % period == 0):
+            if step == last or stopping or (period and step % period == 0):
                 # Nothing is saved whose loss was not looked at.
                 curve.flush()
                 checkpoints.save(state, step)
-            if stop.requested and step < last:
+            if stopping and step < last:
                 raise Interrupted(f"stopped and saved at step {step}; run again to go on")
             if eval_period and (step % eval_period == 0 or step == last):
                 curve.flush()
@@ -159,6 +163,9 @@ def _restore_or_initialise(
     shapes = train_state.abstract_state(model)
     shardings = train_state.state_shardings(model, mesh)
     newest = native.newest(run)
+    distributed.refuse_disagreement(
+        {"newest checkpoint": newest}, "set MODEL_DIR to a folder that all of them share"
+    )
     if newest is not None:
         return native.restore(newest, shapes, shardings), run_record.initial_step(run)
     if config.initial_path is None:

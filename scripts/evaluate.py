@@ -3,7 +3,7 @@
 import argparse
 
 from scripts import gin_job
-from scripts.gin_arguments import add_gin_arguments
+from scripts.gin_arguments import add_gin_arguments, add_process_arguments
 
 SUMMARY = "score a checkpoint in every language of a mixture"
 EXAMPLES = """\
@@ -16,13 +16,18 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_gin_arguments(parser)
+    add_process_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     gin_job.load(args)
+    import jax
+
     from mt5x import config, inference
 
     scores = config.call(inference.evaluate)
+    if jax.process_index() != 0:
+        return
     metrics = list(dict.fromkeys(name for one in scores for name in one.metrics))
     width = max(len(one.task) for one in scores)
     print("  ".join(["task".ljust(width), "examples", *(f"{name:>10}" for name in metrics)]))

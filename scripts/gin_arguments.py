@@ -45,6 +45,30 @@ def add_gin_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_process_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds T5X's flags for one run over several processes, under the names of T5X."""
+    group = parser.add_argument_group("several hosts (the flags of T5X; a TPU pod needs none)")
+    group.add_argument(
+        "--multiprocess_gpu",
+        action="store_true",
+        help="one run over all processes that SLURM or Open MPI started",
+    )
+    group.add_argument(
+        "--coordinator_address",
+        metavar="HOST:PORT",
+        help="where process 0 listens; with the next two, for hosts that no cluster manages",
+    )
+    group.add_argument("--process_count", type=int, metavar="N", help="processes in all")
+    group.add_argument("--process_index", type=int, metavar="I", help="this one, from 0")
+    group.add_argument(
+        "--initialization_timeout",
+        type=int,
+        default=60,
+        metavar="SECONDS",
+        help="how long processes wait for one another at the start (60)",
+    )
+
+
 def split_bindings(argv: Sequence[str], error: Callable[[str], None]) -> list[str]:
     """Rewrites every `--gin.NAME=value` of `argv` to `--gin_bindings=NAME=value`.
 

@@ -1,6 +1,7 @@
 """The start that all gin-configured commands share: quiet libraries, data folder, config."""
 
 import argparse
+import dataclasses
 import os
 from pathlib import Path
 
@@ -29,9 +30,14 @@ def use_data_dir(given: str | os.PathLike[str] | None) -> None:
 
 
 def load(args: argparse.Namespace) -> None:
-    """Loads the gin files and flags of `args`; `--tfds_data_dir`, as T5X has it, is the data's."""
-    quiet_logs()
-    from mt5x import config
+    """Joins the processes and loads the gin files and flags of `args`.
 
+    `--tfds_data_dir`, as T5X has it, is the data's.
+    """
+    quiet_logs()
+    from mt5x import config, distributed
+
+    names = [field.name for field in dataclasses.fields(distributed.Processes)]
+    distributed.join(distributed.Processes(**{name: getattr(args, name) for name in names}))
     use_data_dir(args.tfds_data_dir)
     config.load(args.gin_file, args.gin_bindings, args.gin_search_paths)

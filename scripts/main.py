@@ -77,11 +77,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"mt5x {__version__}")
         return 0
     try:
-        return _run(arguments[0], arguments[1:])
+        code = _answer(arguments[0], arguments[1:])
+    except Exception as error:
+        processes = _processes()
+        if processes is not None:
+            processes.leave_with_traceback(error)
+        raise
+    if code and (processes := _processes()) is not None:
+        processes.leave(code)
+    return code
+
+
+def _answer(name: str, arguments: list[str]) -> int:
+    """Runs one subcommand and returns its exit code, that of a user error too."""
+    try:
+        return _run(name, arguments)
     except KeyboardInterrupt:
         print("mt5x: interrupted", file=sys.stderr)
         return 130
     except _user_errors() as error:
+        processes = _processes()
+        if processes is not None:
+            processes.wait_if_peer_was_lost(error)
         # gin appends the call sites that an error passed through.
         return _complain(str(error).split("\n  In call to configurable ")[0].strip())
     except OSError as error:
@@ -130,6 +147,11 @@ def _overview() -> str:
     for name, module in COMMANDS.items():
         lines.append(f"  {name:<12}  {importlib.import_module(module).SUMMARY}")
     return "\n".join([*lines, "", FIRST_STEPS.rstrip()])
+
+
+def _processes() -> ModuleType | None:
+    """What ends one of several processes; None where the command cannot be one of several."""
+    return sys.modules.get("mt5x.distributed")
 
 
 def _user_errors() -> tuple[type[Exception], ...]:

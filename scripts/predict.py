@@ -5,7 +5,7 @@ from typing import Any
 
 from mt5x.errors import UserError
 from scripts import gin_job
-from scripts.gin_arguments import add_gin_arguments
+from scripts.gin_arguments import add_gin_arguments, add_process_arguments
 
 SUMMARY = "decode the texts of a file with a checkpoint"
 EXAMPLES = """\
@@ -24,6 +24,7 @@ _DECODE = ("kind", "num_decodes", "alpha", "temperature", "top_k", "top_p", "max
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_gin_arguments(parser)
+    add_process_arguments(parser)
     parser.add_argument(
         "--input", required=True, metavar="FILE", help="texts, one a line; - for standard input"
     )
@@ -59,6 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     given = _given(args, (*_WITHOUT_GIN, *_DECODE))
     if args.checkpoint is not None:
+        if args.multiprocess_gpu or args.coordinator_address:
+            raise UserError("several processes need gin files in place of --checkpoint")
         if args.gin_file or args.gin_bindings:
             raise UserError("expected --checkpoint or gin files, got both; leave one out")
         _predict_without_gin(args, given)

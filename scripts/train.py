@@ -3,7 +3,7 @@
 import argparse
 
 from scripts import gin_job
-from scripts.gin_arguments import add_gin_arguments
+from scripts.gin_arguments import add_gin_arguments, add_process_arguments
 
 SUMMARY = "pretrain or fine-tune a model, or resume a run"
 EXAMPLES = """\
@@ -19,6 +19,7 @@ the same for a quarter of an hour on a laptop:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_gin_arguments(parser)
+    add_process_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
