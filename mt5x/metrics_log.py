@@ -41,6 +41,13 @@ class MetricsLog:
         if self._writer is not None:
             self._writer.write_scalars(step, dict(scalars))
 
+    def history(self, name: str) -> dict[int, float]:
+        """Every value of one figure by its step, of earlier attempts too; empty elsewhere."""
+        if jax.process_index() != 0:
+            return {}
+        entries = (json.loads(line) for line in _lines(self._path))
+        return {entry["step"]: entry[name] for entry in entries if name in entry}
+
     def close(self) -> None:
         """Writes what is buffered."""
         if jax.process_index() == 0:

@@ -19,6 +19,7 @@ class Progress:
       done: steps already done when the stage resumes.
       stream: where to write; standard error by default.
       unit: what is counted.
+      shown: False writes nothing, for all processes of a job but one.
     """
 
     def __init__(
@@ -28,13 +29,15 @@ class Progress:
         done: int = 0,
         stream: TextIO | None = None,
         unit: str = "step",
+        shown: bool = True,
     ):
         self._unit = unit
         self._stage, self._total, self._done = stage, total, done
         self._stream = sys.stderr if stream is None else stream
+        self._lines = shown and not self._stream.isatty()
         self._bar = (
             tqdm(total=total, initial=done, desc=stage, file=self._stream, unit=unit)
-            if self._stream.isatty()
+            if shown and not self._lines
             else None
         )
         self._started, self._first = time.monotonic(), done
@@ -43,14 +46,13 @@ class Progress:
     def advance(self, steps: int = 1, figures: Mapping[str, float] | None = None) -> None:
         """Counts `steps` more; `figures` such as the loss are shown beside the count."""
         self._done += steps
-        shown = {name: f"{value:.3g}" for name, value in (figures or {}).items()}
         if self._bar is not None:
-            if shown:
-                self._bar.set_postfix(shown, refresh=False)
+            if figures:
+                self._bar.set_postfix(_readable(figures), refresh=False)
             self._bar.update(steps)
-        elif time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
+        elif self._lines and time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            self._write_line(shown)
+            self._write_line(_readable(figures or {}))
 
     def close(self) -> None:
         """Leaves the bar as it stands."""
@@ -60,7 +62,26 @@ class Progress:
     def _write_line(self, shown: Mapping[str, str]) -> None:
         elapsed = time.monotonic() - self._started
         rate = (self._done - self._first) / max(elapsed, 1e-9)
-        left = (self._total - self._done) / rate if rate else 0.0
+        left = duration((self._total - self._done) / rate if rate else 0.0)
         figures = "".join(f", {name} {value}" for name, value in shown.items())
-        line = f"{self._stage}: {self._unit} {self._done}/{self._total}{figures}, {left:.0f} s left"
+        line = f"{self._stage}: {self._unit} {self._done}/{self._total}{figures}, {left} left"
         print(line, file=self._stream, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it.
+
+    >>> duration(48.2), duration(1500), duration(9300)
+    ('48 s', '25 min', '2 h 35 min')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _readable(figures: Mapping[str, float]) -> dict[str, str]:
+    return {
+        name: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+        for name, value in figures.items()
+    }
