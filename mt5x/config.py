@@ -82,11 +82,18 @@ def call(configurable: Callable[..., Any], **arguments: Any) -> Any:
 
 
 def macro(name: str, default: Any = None) -> Any:
-    """Returns the value of a macro, or `default` where the config does not bind it."""
+    """Returns the value of a macro, or `default` where the config does not bind it.
+
+    Where the value is another macro it is that one's.
+    """
     try:
-        return gin.query_parameter(f"%{name}")
+        value = gin.query_parameter(f"%{name}")
     except ValueError:
         return default
+    is_reference = isinstance(value, gin.config.ConfigurableReference)
+    if is_reference and value.configurable.wrapped is gin.config.macro:
+        return macro(value.config_key[0], default)
+    return value
 
 
 def bindings_of(text: str) -> dict[str, str]:
@@ -132,8 +139,8 @@ def _parse(parse: Callable[[], Any], what: str) -> None:
 def _explain_unknown(what: str, error: Exception) -> str:
     message = _first_line(error)
     unknown = re.search(
-        r"No configurable matching '?([\w./]+)'?|name '([\w.]+)'|no attribute '(\w+)'"
-        r"|parameter named '(\w+)'",
+        r"No configurable matching (?:reference )?'?@?([\w./]+)'?|name '([\w.]+)'"
+        r"|no attribute '(\w+)'|parameter named '(\w+)'",
         message,
     )
     if not unknown:
@@ -155,9 +162,7 @@ def _refuse_unread_macros(in_files: set[str]) -> None:
 
 
 # Macros that T5X has and no file of ours binds.
-_T5X_MACROS = frozenset(
-    "INFER_OUTPUT_DIR MIXTURE_OR_TASK_MODULE MIXTURE_OR_TASK_SPLIT LABEL_SMOOTHING".split()
-)
+_T5X_MACROS = frozenset("INFER_OUTPUT_DIR MIXTURE_OR_TASK_MODULE".split())
 
 
 @functools.cache

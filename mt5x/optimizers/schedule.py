@@ -45,7 +45,8 @@ def learning_rate(
         A function from the step (int or int array) to a float32 scalar.
 
     Raises:
-        UserError: a factor that does not exist, or 'linear_decay' beside what it includes.
+        UserError: a factor that does not exist, 'linear_decay' beside what it includes, or
+            'decay_every' with a factor of 0.
     """
     names = [name.strip() for name in factors.split("*")]
     warmup = float(warmup_steps)
@@ -76,6 +77,11 @@ def learning_rate(
         raise UserError(
             "The learning-rate factor 'linear_decay' includes the constant and the warm-up: "
             "leave 'constant' and 'linear_warmup' out."
+        )
+    if "decay_every" in names and decay_factor <= 0:
+        raise UserError(
+            f"The learning-rate factor 'decay_every' multiplies by {decay_factor}, which leaves "
+            "nothing: set LEARNING_RATE_DECAY to a number above 0, such as 0.5."
         )
 
     def schedule(step: Array | int) -> Array:

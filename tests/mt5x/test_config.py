@@ -5,9 +5,10 @@ from pathlib import Path
 import gin
 import pytest
 
-from mt5x import config, train_loop
+from mt5x import config, models, optimizers, train_loop
 from mt5x.errors import UserError
 from mt5x.input_pipeline import DatasetConfig
+from mt5x.partitioning import Partitioner
 
 FILES = [
     "t5x_configs/models/mt5_tiny.gin",
@@ -138,3 +139,49 @@ def test_a_required_argument_that_no_binding_gives_is_named():
     config.load([FILES[0]])
     with pytest.raises(UserError, match=r"model_dir|train_dataset_cfg"):
         config.call(train_loop.train, total_steps=1)
+
+
+HOLES = {
+    "evaluate": ["CHECKPOINT_PATH=c", "MIXTURE_OR_TASK_NAME=a", "EVAL_OUTPUT_DIR=b"],
+    "predict": ["CHECKPOINT_PATH=c"],
+    "lm_statistics": [
+        "CHECKPOINT_PATH=c", "LANGUAGES=['en']", "TASK_FEATURE_LENGTHS={'inputs': 8}"
+    ],
+    "finetune": ["MODEL_DIR=a", "MIXTURE_OR_TASK_NAME=a", "TASK_FEATURE_LENGTHS={'inputs': 8}"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("run", ["evaluate", "lm_statistics"])
+def test_t5x_s_name_of_the_split_is_read(run):
+    files = [FILES[0], f"t5x_configs/runs/{run}.gin"]
+    for bindings, expected in (
+        ([], "validation"),
+        (["MIXTURE_OR_TASK_SPLIT=test"], "test"),
+        (["SPLIT=test"], "test"),
+    ):
+        config.load(files, [*HOLES[run], *bindings])
+        assert config.macro("SPLIT") == expected
+    with pytest.raises(UserError, match=r"unknown gin macro MIXTURE_OR_TASK_SPLI.*SPLIT"):
+        config.load(files, [*HOLES[run], "MIXTURE_OR_TASK_SPLI=test"])
+
+
+@pytest.mark.parametrize("run", HOLES)
+def test_every_job_that_has_a_mesh_can_shard_fully(run):
+    files = [FILES[0], f"t5x_configs/runs/{run}.gin"]
+    config.load(files, [*HOLES[run], "NUM_PARTITIONS=2", "FSDP_PARTITIONS=4"])
+    assert config.call(Partitioner) == Partitioner(num_partitions=2, fsdp_partitions=4)
+
+
+def test_the_optimizer_and_what_is_frozen_are_macros():
+    bindings = ["MODEL_DIR=a", "VOCABULARY=byt5", "INITIAL_CHECKPOINT_PATH=None"]
+    config.load(FILES, bindings)
+    model = config.call(models.EncoderDecoderModel)
+    assert (model.optimizer_def, model.freeze) == (optimizers.Adafactor(), ())
+    more = ["OPTIMIZER=@optimizers.AdamW()", "WEIGHT_DECAY=0.1", "FREEZE=['encoder/.*']"]
+    config.load(FILES, [*bindings, *more])
+    model = config.call(models.EncoderDecoderModel)
+    assert model.optimizer_def == optimizers.AdamW(weight_decay=0.1)
+    assert model.freeze == ("encoder/.*",)
+    assert hash(model)
+    with pytest.raises(UserError, match=r"unknown gin name optimizers\.Adamw.*AdamW"):
+        config.load(FILES, [*bindings, "OPTIMIZER=@optimizers.Adamw()"])
