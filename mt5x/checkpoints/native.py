@@ -1,4 +1,7 @@
-"""A run's own checkpoints, MODEL_DIR/checkpoint_{step}/state: found, and read to go on.
+"""A run's own checkpoints, MODEL_DIR/checkpoint_{step}: found, and read to go on.
+
+    checkpoint_40/state/              parameters and optimizer: T5X's Orbax format (`t5x_orbax`)
+    checkpoint_40/dataset/metadata    `DataPosition`, as JSON; T5X keeps its own position there
 
 A checkpoint appears under its final name only when it is whole, so one that was cut off is never
 taken for good. Orbax writes them (`saving`); they are read through TensorStore, which reports what
@@ -15,11 +18,13 @@ import numpy as np
 from mt5x.checkpoints.placing import STEP, flat, nested, place, read_onto_mesh
 from mt5x.checkpoints.t5x_orbax import OrbaxSource
 from mt5x.checkpoints.tensors import DamagedCheckpoint
+from mt5x.data_position import DataPosition
 from mt5x.errors import UserError
 from mt5x.train_state import TrainState
 
 PREFIX = "checkpoint"
 ITEM = "state"
+POSITION = "dataset"
 _DIFFERENCES_SHOWN = 3
 
 
@@ -41,10 +46,14 @@ def find(path: str | Path) -> Path:
 
 def newest(model_dir: Path) -> Path | None:
     """Returns the whole checkpoint of the highest step in a run's folder, if there is one."""
-    steps = {step_of(folder): folder for folder in model_dir.glob(f"{PREFIX}_*")}
-    return max(
-        ((step, folder) for step, folder in steps.items() if step is not None), default=(0, None)
-    )[1]
+    step = max(steps(model_dir), default=None)
+    return None if step is None else model_dir / f"{PREFIX}_{step}"
+
+
+def steps(model_dir: Path) -> set[int]:
+    """Returns the steps of the whole checkpoints in a run's folder."""
+    found = (step_of(folder) for folder in model_dir.glob(f"{PREFIX}_*"))
+    return {step for step in found if step is not None}
 
 
 def step_of(checkpoint: Path) -> int | None:
@@ -75,6 +84,24 @@ def restore(checkpoint: Path, shapes: TrainState, shardings: TrainState) -> Trai
         ) from error
     leaves[STEP] = place(np.asarray(source.step), step_shape, places[STEP])
     return TrainState.from_checkpoint(nested(leaves))
+
+
+def data_position(checkpoint: Path) -> DataPosition | None:
+    """Returns how much data had been read when it was saved; None if it does not say.
+
+    Raises:
+      UserError: what it says cannot be read.
+    """
+    file = checkpoint / POSITION / "metadata"
+    try:
+        return DataPosition.from_json(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"checkpoint {checkpoint} is damaged: {file.relative_to(checkpoint)} cannot be read "
+            f"({error}); delete it to go on from the one before"
+        ) from error
 
 
 def _refuse_other_shapes(

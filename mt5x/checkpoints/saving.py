@@ -1,78 +1,147 @@
-"""Saving a run's checkpoints through Orbax: whole or not at all, the newest kept."""
+"""Saving a run's checkpoints through Orbax: in the background, whole or not at all, some kept."""
 
 import contextlib
 import errno
+import json
 import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 import orbax.checkpoint as ocp
 
-from mt5x.checkpoints.native import ITEM, PREFIX
+from mt5x.checkpoints import native
+from mt5x.checkpoints.native import ITEM, POSITION, PREFIX
+from mt5x.checkpoints.orbax_noise import only_the_first_failure
+from mt5x.data_position import DataPosition
 from mt5x.errors import UserError
 from mt5x.train_state import TrainState
+
+# Folders that are no checkpoint: not yet written whole, and no longer deleted whole.
+_PARTIAL = f"{PREFIX}_*.orbax-checkpoint-tmp*"
+_DELETED = f".{PREFIX}_*.deleted"
 
 
 class CheckpointDirectory:
     """The checkpoints of one run.
 
+    One checkpoint is written at a time, in the background. Its error is raised by whatever waits
+    for it: the next save, `wait`, `keep` or `close`.
+
     Args:
       model_dir: the run's folder.
-      keep: how many of the newest to keep; None keeps all.
+      keep_newest: how many of the newest to keep; None keeps all.
+
+    Raises:
+      UserError: `keep_newest` is not 1 or more.
     """
 
-    def __init__(self, model_dir: str | Path, keep: int | None = None):
+    def __init__(self, model_dir: str | Path, keep_newest: int | None = None):
+        if keep_newest is not None and keep_newest < 1:
+            raise UserError(
+                f"CHECKPOINTS_TO_KEEP={keep_newest} must be 1 or more, or None to keep all"
+            )
         self._model_dir = Path(model_dir).absolute()
-        self._manager = ocp.CheckpointManager(
-            self._model_dir,
-            item_names=(ITEM,),
-            options=ocp.CheckpointManagerOptions(
-                step_prefix=PREFIX,
-                max_to_keep=keep,
-                enable_async_checkpointing=False,
-                cleanup_tmp_directories=True,
-            ),
-        )
+        self._keep_newest = keep_newest
+        self._also_keep: int | None = None
+        self._model_dir.mkdir(parents=True, exist_ok=True)
+        self._remove(_PARTIAL, _DELETED)
+        self._steps = sorted(native.steps(self._model_dir))
+        self._in_background = contextlib.ExitStack()
+        self._under_way: int | None = None
+        handler = ocp.CompositeCheckpointHandler(ITEM, POSITION)
+        self._checkpointer = ocp.AsyncCheckpointer(handler)
 
     @property
     def latest_step(self) -> int | None:
-        """The highest step saved, or None."""
-        return self._manager.latest_step()
+        """The highest step that is on the disk, or None."""
+        return max(self._steps, default=None)
 
-    def save(self, state: TrainState, step: int) -> None:
-        """Writes the state whole or not at all; an existing checkpoint of this step stays.
+    def save(self, state: TrainState, step: int, position: DataPosition | None = None) -> None:
+        """Begins to write the state; an existing checkpoint of this step stays.
+
+        It returns when the state has been copied, so the caller may donate its buffers.
 
         Raises:
           UserError: the disk is full.
         """
-        if step in self._manager.all_steps():
+        self.wait()
+        if step in self._steps:
             return
-        with _explain_full_disk(self._model_dir, self.latest_step):
-            arguments = ocp.args.Composite(**{ITEM: ocp.args.StandardSave(state.as_checkpoint())})
-            self._manager.save(step, args=arguments)
-            self._manager.wait_until_finished()
+        self._delete_old()
+        items = {ITEM: ocp.args.StandardSave(state.as_checkpoint())}
+        if position is not None:
+            items[POSITION] = ocp.args.JsonSave(json.loads(position.to_json()))
+        self._in_background.enter_context(only_the_first_failure())
+        with self._explaining():
+            self._checkpointer.save(
+                self._model_dir / f"{PREFIX}_{step}", args=ocp.args.Composite(**items)
+            )
+        self._under_way = step
+
+    def wait(self) -> None:
+        """Returns when what `save` began is on the disk.
+
+        Raises:
+          UserError: the disk is full.
+        """
+        if self._under_way is None:
+            return
+        step, self._under_way = self._under_way, None
+        with self._explaining():
+            self._checkpointer.wait_until_finished()
+        self._in_background.close()
+        self._steps.append(step)
+
+    def keep(self, step: int) -> None:
+        """Keeps this checkpoint, too, however old it gets, and no longer the one named before."""
+        self.wait()
+        self._also_keep = step
+        self._delete_old()
 
     def close(self) -> None:
-        """Ends Orbax's background threads."""
-        self._manager.close()
+        """Waits for the write, deletes what is not to be kept, ends Orbax's threads."""
+        try:
+            self.wait()
+            self._delete_old()
+        finally:
+            self._checkpointer.close()
 
+    def _delete_old(self) -> None:
+        """Called only when nothing is being written, so the newest is whole."""
+        if self._keep_newest is None:
+            return
+        kept = {*self._steps[-self._keep_newest :], self._also_keep}
+        for step in [step for step in self._steps if step not in kept]:
+            self._steps.remove(step)
+            if jax.process_index() == 0:
+                # Renamed first: a deletion that is cut off leaves nothing that looks whole.
+                old = self._model_dir / f"{PREFIX}_{step}"
+                old.rename(old.with_name(f".{old.name}.deleted"))
+        self._remove(_DELETED)
 
-@contextlib.contextmanager
-def _explain_full_disk(model_dir: Path, last_good: int | None) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        # TensorStore reports a full disk inside its own ValueError or RuntimeError.
-        for leftover in model_dir.glob(f"{PREFIX}_*.orbax-checkpoint-tmp*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or re.search(
-            r"No space left|RESOURCE_EXHAUSTED|Disk quota", str(error)
-        )
-        if not full:
-            raise
-        kept = "none was saved yet" if last_good is None else f"{PREFIX}_{last_good} is whole"
-        raise UserError(
-            f"the disk of {model_dir} is full, so the checkpoint was not saved ({kept}); "
-            "free some space and run the same command again to resume"
-        ) from error
+    def _remove(self, *patterns: str) -> None:
+        if jax.process_index() == 0:
+            for pattern in patterns:
+                for leftover in self._model_dir.glob(pattern):
+                    shutil.rmtree(leftover, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._remove(_PARTIAL)
+            # TensorStore reports a full disk inside its own ValueError or RuntimeError.
+            full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or re.search(
+                r"No space left|RESOURCE_EXHAUSTED|Disk quota", str(error)
+            )
+            if not full:
+                raise
+            last = self.latest_step
+            kept = "none was saved yet" if last is None else f"{PREFIX}_{last} is whole"
+            raise UserError(
+                f"the disk of {self._model_dir} is full, so the checkpoint was not saved ({kept}); "
+                "free some space and run the same command again to resume"
+            ) from error

@@ -11,6 +11,7 @@ import pytest
 
 from mt5x import train_state
 from mt5x.checkpoints import native, saving
+from mt5x.data_position import DataPosition
 from mt5x.errors import UserError
 from mt5x.partitioning import make_mesh
 from mt5x.train_state import TrainState
@@ -26,8 +27,12 @@ def state() -> TrainState:
 def save(folder: Path, state: TrainState, *steps: int, keep: int | None = None) -> None:
     directory = saving.CheckpointDirectory(folder, keep)
     for step in steps:
-        directory.save(state, step)
+        directory.save(state, step, position(step))
     directory.close()
+
+
+def position(batches: int) -> DataPosition:
+    return DataPosition("toy_zeroshot", "train", 0, 8, 1, batches)
 
 
 def restore(folder: Path, data: int = 1, model: int = 1) -> TrainState:
@@ -54,6 +59,67 @@ def test_the_newest_is_found_and_the_oldest_are_dropped(tmp_path, state):
         "checkpoint_10",
         "checkpoint_2",
     ]
+
+
+def test_a_named_one_is_kept_beside_the_newest(tmp_path, state):
+    directory = saving.CheckpointDirectory(tmp_path, keep_newest=1)
+    for step, best in [(1, 1), (2, 1), (3, 3), (4, 3), (5, 3)]:
+        directory.save(state, step)
+        directory.keep(best)
+        assert native.steps(tmp_path) == {best, step}
+    directory.close()
+    assert native.steps(tmp_path) == {3, 5}
+
+
+def test_nothing_is_deleted_before_the_next_is_whole(tmp_path, state):
+    save(tmp_path, state, 1, keep=1)
+    directory = saving.CheckpointDirectory(tmp_path, 1)
+    directory.save(state, 2)
+    assert (tmp_path / "checkpoint_1" / "state" / "manifest.ocdbt").is_file()
+    directory.close()
+    assert native.steps(tmp_path) == {2}
+
+
+@pytest.mark.parametrize("keep", [0, -1])
+def test_keeping_none_is_refused(tmp_path, keep):
+    with pytest.raises(UserError, match=f"CHECKPOINTS_TO_KEEP={keep}"):
+        saving.CheckpointDirectory(tmp_path, keep)
+
+
+def test_it_says_how_much_data_was_read(tmp_path, state):
+    save(tmp_path, state, 7)
+    checkpoint = tmp_path / "checkpoint_7"
+    assert native.data_position(checkpoint) == position(7)
+    (checkpoint / "dataset" / "metadata").write_text('{"batches": 7')
+    with pytest.raises(UserError, match=r"checkpoint_7 is damaged: dataset/metadata"):
+        native.data_position(checkpoint)
+    (checkpoint / "dataset" / "metadata").write_text('{"somebody else\'s": 7}')
+    with pytest.raises(UserError, match=r"not a position in the data"):
+        native.data_position(checkpoint)
+    (checkpoint / "dataset" / "metadata").unlink()
+    assert native.data_position(checkpoint) is None
+
+
+def test_what_is_saved_is_the_state_of_its_step_though_its_buffers_are_given_away(tmp_path):
+    """The write goes on in the background while the next steps overwrite the state."""
+    mesh = make_mesh(2, 2)
+    state = train_state.init_state(toy.model(), mesh, seed=3)
+    shardings = train_state.state_shardings(toy.model(), mesh)
+    onwards = jax.jit(
+        lambda state: jax.tree.map(lambda x: x + 1, state),
+        in_shardings=(shardings,),
+        out_shardings=shardings,
+        donate_argnums=0,
+    )
+    directory = saving.CheckpointDirectory(tmp_path)
+    expected = jax.tree.map(lambda x: np.array(x, copy=True), state.as_checkpoint())
+    directory.save(state, 1)
+    for _ in range(20):
+        state = onwards(state)
+    jax.block_until_ready(state)
+    directory.close()
+    found = restore(tmp_path).as_checkpoint()
+    jax.tree.map(np.testing.assert_array_equal, expected, found)
 
 
 def test_one_that_was_cut_off_is_not_taken_for_whole(tmp_path, state):
@@ -117,9 +183,6 @@ def test_damage_is_one_line_each_to_the_end_of_the_process(tmp_path, state):
     assert all("is damaged" in line for line in lines)
 
 
-# Orbax's writer threads report their failure a second time, and leave their event loops open.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_leaves_the_last_good_checkpoint_and_says_so(tmp_path, state):
     save(tmp_path / "elsewhere", state, 1)
     size = sum(file.stat().st_blocks * 512 for file in (tmp_path / "elsewhere").rglob("*"))
