@@ -60,9 +60,9 @@ def check(name: str) -> None:
     splits = sorted({split for task in seqio.get_subtasks(provider) for split in task.splits})
     assert splits
     if isinstance(provider, seqio.Mixture):
-        # Its eval tasks are looked at one by one, as the evaluation does; together they are only
-        # the teacher-forced loss.
-        splits = [split for split in splits if split in ("train", "validation")] or splits
+        # What is trained on, or else the first. Its eval tasks are looked at one by one, as the
+        # evaluation does: forty languages in one pipeline take seconds to build.
+        splits = ["train"] if "train" in splits else splits[:1]
     for split in splits:
         batch = one_batch(name, split)
         assert batch["encoder_input_tokens"].shape[1] == LENGTHS["inputs"]
