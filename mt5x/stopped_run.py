@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,94 +19,105 @@ _SEGMENTS = {_INPUTS: "encoder_segment_ids", _TARGETS: "decoder_segment_ids"}
 
 
 class Anomaly(Exception):
-    """A step that must not be built upon.
+    """Steps that must not be built upon.
 
     Attributes:
       what: what is wrong, as 'the loss is nan'.
       step: the step at which it is known.
-      begin: the step at which it began.
-      batch: the batch of the step at which it began.
-      spike: whether it is a loss spike, and not a figure that is no number.
+      begin: the step at which it is first seen.
+      batches: those that may be the cause, in their order.
+      spike_until: for a loss spike, the number of the last batch whose loss was high; None for
+        a figure that is no number.
     """
 
-    def __init__(self, what: str, step: int, begin: int, batch: NumberedBatch, spike: bool):
+    def __init__(
+        self,
+        what: str,
+        step: int,
+        begin: int,
+        batches: list[NumberedBatch],
+        spike_until: int | None = None,
+    ):
         super().__init__(what)
         self.what, self.step, self.begin = what, step, begin
-        self.batch, self.spike = batch, spike
+        self.batches, self.spike_until = batches, spike_until
 
     @property
-    def last_batch(self) -> int:
-        """The number of the batch of `step`, where none in between was left out."""
-        return self.batch.number + self.step - self.begin
+    def last_good_step(self) -> int:
+        """The last step whose state is sound: of a spike, one whose next loss was not high."""
+        return self.begin - (1 if self.spike_until is None else 2)
+
+    @property
+    def data(self) -> tuple[int, int]:
+        """The numbers of the first and the last batch that it may come from."""
+        first = self.batches[0].number
+        return first, first if self.spike_until is None else self.spike_until
 
 
 @contextlib.contextmanager
-def explained(model_dir: Path, vocabulary: Any, wait: Callable[[], None]) -> Iterator[None]:
-    """Turns an `Anomaly` into a `UserError`, and writes its batch to stopped_at_STEP.jsonl.
+def explained(model_dir: Path, vocabulary: Any) -> Iterator[None]:
+    """Turns an `Anomaly` into a `UserError`, and writes its batches to stopped_at_STEP.jsonl.
 
     Args:
       model_dir: the run's folder.
       vocabulary: the SeqIO vocabulary that decodes the batch; None leaves it in token ids.
-      wait: returns when the checkpoint that is being saved, if any, is whole.
     """
     try:
         yield
     except Anomaly as anomaly:
-        wait()
         file = model_dir / f"stopped_at_{anomaly.step}.jsonl"
         where = f"its examples are in {file}"
         try:
             if jax.process_index() == 0:
-                write_whole(file, "".join(_lines(anomaly.batch, vocabulary)))
+                write_whole(file, "".join(_lines(anomaly.batches, vocabulary)))
         except UserError as error:
             where = str(error)
         raise UserError(f"{_sentence(anomaly, where)}; {_advice(anomaly, model_dir)}") from None
 
 
 def _sentence(anomaly: Anomaly, where: str) -> str:
-    first, last = anomaly.batch.number, anomaly.last_batch
-    if anomaly.begin == anomaly.step:
+    first, last = anomaly.data
+    if anomaly.spike_until is None:
         return f"{anomaly.what} at step {anomaly.step}, on batch {first} of the data ({where})"
     return (
-        f"{anomaly.what} from step {anomaly.begin} to {anomaly.step}, since batch {first} of the "
-        f"data ({where}), the last being {last}"
+        f"{anomaly.what} from step {anomaly.begin} to {anomaly.step}, on batches {first} to {last} "
+        f"of the data ({where})"
     )
 
 
 def _advice(anomaly: Anomaly, model_dir: Path) -> str:
     folders = model_dir.glob(f"{native.PREFIX}_*")
     steps = sorted(n for n in map(native.step_of, folders) if n is not None)
-    good = [step for step in steps if step < anomaly.begin]
-    doubtful = [step for step in steps if step >= anomaly.begin]
-    first, last = anomaly.batch.number, anomaly.last_batch
+    good = [step for step in steps if step <= anomaly.last_good_step]
+    doubtful = [step for step in steps if step > anomaly.last_good_step]
+    first, last = anomaly.data
     skip = f"[{first}]" if first == last else f"[({first}, {last})]"
     go_on = f"--gin.SKIP_BATCHES='{skip}' leaves the data out"
-    if anomaly.spike:
+    if anomaly.spike_until is not None:
         go_on += ", --gin.LOSS_SPIKE_FACTOR=None goes through it"
     go_on += "; if it comes again, begin a run with a lower learning rate"
     if doubtful:
         names = " and ".join(f"checkpoint_{step}" for step in doubtful)
-        kept = (
-            f"checkpoint_{good[-1]} is the last from before it" if good else "none is from before"
-        )
+        kept = f"checkpoint_{good[-1]} is the last good one" if good else "no other is left"
         return f"delete {names}, saved since ({kept}), and run again: {go_on}"
     if not good:
         return f"no checkpoint was saved before it, so run again from the start: {go_on}"
     return f"run again to go on from the last good checkpoint, checkpoint_{good[-1]}: {go_on}"
 
 
-def _lines(batch: NumberedBatch, vocabulary: Any) -> Iterator[str]:
-    """One JSON line for each example of the batch: its place, texts and token ids."""
-    arrays = {name: np.asarray(value) for name, value in batch.features.items()}
-    for row in range(len(arrays[_INPUTS])):
-        for segment in _segments(arrays, row):
-            found: dict[str, Any] = {"batch": batch.number, "row": row, "example": segment}
-            for name, words in ((_INPUTS, "inputs"), (_TARGETS, "targets")):
-                ids = arrays[name][row][_mask(arrays, name, row) == segment].tolist()
-                if vocabulary is not None:
-                    found[words] = vocabulary.decode(ids)
-                found[f"{words}_ids"] = ids
-            yield json.dumps(found, ensure_ascii=False) + "\n"
+def _lines(batches: list[NumberedBatch], vocabulary: Any) -> Iterator[str]:
+    """One JSON line for each example of the batches: its place, texts and token ids."""
+    for batch in batches:
+        arrays = {name: np.asarray(value) for name, value in batch.features.items()}
+        for row in range(len(arrays[_INPUTS])):
+            for segment in _segments(arrays, row):
+                found: dict[str, Any] = {"batch": batch.number, "row": row, "example": segment}
+                for name, words in ((_INPUTS, "inputs"), (_TARGETS, "targets")):
+                    ids = arrays[name][row][_mask(arrays, name, row) == segment].tolist()
+                    if vocabulary is not None:
+                        found[words] = vocabulary.decode(ids)
+                    found[f"{words}_ids"] = ids
+                yield json.dumps(found, ensure_ascii=False) + "\n"
 
 
 def _segments(arrays: dict[str, np.ndarray], row: int) -> list[int]:

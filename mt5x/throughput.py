@@ -64,7 +64,7 @@ class Throughput:
         elapsed = self._elapsed
         figures = {
             "timing/steps_per_second": self._steps / elapsed,
-            "timing/tokens_per_second": self.tokens_per_second,
+            "timing/tokens_per_second": self._tokens / elapsed,
         }
         if self._peak is not None:
             figures["timing/mfu"] = self._flops / elapsed / self._peak
