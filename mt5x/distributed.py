@@ -143,12 +143,17 @@ def join(processes: Processes = Processes()) -> None:
             raise UserError(f"the processes cannot be joined: {_first_line(error)}") from error
     except RuntimeError as error:
         raise UserError(
-            f"process {processes.process_index} cannot join the others at "
+            "this process cannot join the others at "
             f"{processes.coordinator_address or 'the address that the cluster tells'}: "
-            f"{_first_line(error)}"
+            f"{_first_line(error)}; if it is process 0, choose another port of its host"
         ) from error
     finally:
         timer.cancel()
+    if processes.complete and jax.process_count() != processes.process_count:
+        raise UserError(
+            f"--process_count={processes.process_count} on this process and "
+            f"{jax.process_count()} on process 0: give all the same"
+        )
     # JAX takes SIGTERM for itself; `interruption` handles it, and what does not train dies of it.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
@@ -215,8 +220,8 @@ def refuse_disagreement(values: Mapping[str, Any], advice: str) -> None:
         if others:
             shown = str(value) if len(str(value)) < 200 else "another"
             raise UserError(
-                f"process {' and '.join(map(str, others))} and process 0 do not have the same "
-                f"{name} ({shown} on process {jax.process_index()}); {advice}"
+                f"process {' and '.join(map(str, others))} has another {name} than process 0 "
+                f"({shown} on process {jax.process_index()}); {advice}"
             )
 
 

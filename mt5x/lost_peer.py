@@ -16,6 +16,7 @@ _SERVICE = re.compile(rb"[EF]\d{4} .*(coordination_service|JAX distributed servi
 _END = b"Terminating process because the JAX distributed service detected fatal errors"
 _SILENT = re.compile(rb"stopped sending heartbeats\):\s+((?:\d+\s+)+)")
 _NO_COORDINATOR = b"Failed to send RPC to coordination service"
+_SAME_INDEX = b"there is a request from a newer incarnation"
 
 # Kept, so that it is not reported as forgotten.
 _watcher: subprocess.Popen[bytes] | None = None
@@ -53,6 +54,11 @@ def sentence(messages: bytes) -> bytes:
     """
     if _END not in messages:
         return messages
+    if _SAME_INDEX in messages:
+        return (
+            b"mt5x: error: another process joined with the --process_index of this one; start one "
+            b"process for each index from 0 on\n"
+        )
     lost = "another process of this run"
     silent = _SILENT.search(messages)
     if silent:

@@ -1,6 +1,8 @@
 """Toy tasks under the byte vocabulary: enough for the engine's tests, without any data set."""
 
 import dataclasses
+import time
+from collections.abc import Callable
 from typing import Any
 
 import seqio
@@ -75,3 +77,13 @@ def model(**changes: Any) -> EncoderDecoderModel:
 def dataset(**changes: Any) -> DatasetConfig:
     base = DatasetConfig("toy_zeroshot", LENGTHS, "train", 8, shuffle=True, pack=True)
     return dataclasses.replace(base, **changes)
+
+
+def slow_rate(seconds: float) -> Callable[[int], float]:
+    """A constant learning rate that takes its time, so that something can happen meanwhile."""
+
+    def rate(step: int) -> float:
+        time.sleep(seconds)
+        return 0.01
+
+    return rate
