@@ -25,7 +25,8 @@ class DataPosition:
       seed: of shuffling and mixing.
       batch_size: rows of a global batch.
       num_shards: parts that the stream is read in.
-      batches: global batches read since the stream began.
+      batches: batches of the stream that are done with, those left out included.
+      first_step: the run's step at which the stream began.
     """
 
     mixture_or_task_name: str
@@ -34,9 +35,10 @@ class DataPosition:
     batch_size: int
     num_shards: int
     batches: int
+    first_step: int
 
     @classmethod
-    def of(cls, config: DatasetConfig, seed: int, batches: int) -> Self:
+    def of(cls, config: DatasetConfig, seed: int, batches: int, first_step: int) -> Self:
         """The place after so many batches of `config`; `seed` is used where it has none."""
         return cls(
             mixture_or_task_name=config.mixture_or_task_name,
@@ -45,6 +47,7 @@ class DataPosition:
             batch_size=config.batch_size,
             num_shards=config.num_shards,
             batches=batches,
+            first_step=first_step,
         )
 
     @classmethod
@@ -74,7 +77,7 @@ class DataPosition:
         """
         for field in dataclasses.fields(self):
             then, wanted = getattr(self, field.name), getattr(now, field.name)
-            if field.name != "batches" and then != wanted:
+            if field.name not in ("batches", "first_step") and then != wanted:
                 raise UserError(
                     f"the checkpoint was trained on data with {_MACROS.get(field.name, field.name)}"
                     f"={then}, and this config has {wanted}; set it back, or start another run "

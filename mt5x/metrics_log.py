@@ -48,6 +48,11 @@ class MetricsLog:
         entries = (json.loads(line) for line in _lines(self._path))
         return {entry["step"]: entry[name] for entry in entries if name in entry}
 
+    def names(self, step: int) -> set[str]:
+        """The figures that were logged for a step, by this attempt or an earlier one."""
+        entries = (json.loads(line) for line in _lines(self._path))
+        return {name for entry in entries if entry["step"] == step for name in entry}
+
     def close(self) -> None:
         """Writes what is buffered."""
         if jax.process_index() == 0:

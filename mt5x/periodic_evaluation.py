@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jax.sharding import Mesh
 
-from mt5x import input_pipeline, steps
+from mt5x import distributed, input_pipeline, steps
 from mt5x.evaluation import Evaluator
 from mt5x.input_pipeline import DatasetConfig
 from mt5x.metrics_log import MetricsLog
@@ -24,7 +24,8 @@ class PeriodicEvaluation:
       evaluator: how to score.
       infer: what to score with the tasks' metrics; None does not.
       teacher_forced: what to measure the loss on; None does not.
-      eval_steps: batches of each task in the teacher-forced evaluation; 0 skips it.
+      period: steps between evaluations; 0 evaluates never.
+      eval_steps: batches of each task in the teacher-forced evaluation.
       output_dir: where predictions go.
       log: where the figures go.
     """
@@ -34,14 +35,30 @@ class PeriodicEvaluation:
     evaluator: Evaluator
     infer: DatasetConfig | None
     teacher_forced: DatasetConfig | None
+    period: int
     eval_steps: int
     output_dir: Path
     log: MetricsLog
 
+    def is_due(self, step: int, last: int) -> bool:
+        """Whether to evaluate after this step, `last` being the run's last one."""
+        wanted = self.infer is not None or self.teacher_forced is not None
+        return wanted and self.period > 0 and (step % self.period == 0 or step == last)
+
+    def was_cut_off(self, step: int, last: int) -> bool:
+        """Whether the step from which a run resumes was saved and not evaluated to the end."""
+        if not self.is_due(step, last):
+            return False
+        kinds = (f"{SCORED}/", f"{TEACHER_FORCED}/")
+        # One entry holds all figures of an evaluation.
+        return not distributed.from_first(
+            lambda: any(name.startswith(kinds) for name in self.log.names(step))
+        )
+
     def __call__(self, state: TrainState, step: int) -> dict[str, float]:
         """Evaluates, logs, and returns every figure by the name `monitored_metric` gives it."""
         figures: dict[str, float] = {}
-        if self.teacher_forced is not None and self.eval_steps:
+        if self.teacher_forced is not None:
             figures |= self._teacher_forced(state)
         if self.infer is not None:
             scores = self.evaluator.evaluate(

@@ -2,18 +2,31 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from mt5x import distributed, input_pipeline, run_record, steps, train_state
+from mt5x import (
+    batch_stream,
+    distributed,
+    input_pipeline,
+    run_record,
+    steps,
+    stopped_run,
+    train_state,
+)
+from mt5x.anomaly import SpikeRule
+from mt5x.batch_stream import Skipped
 from mt5x.checkpoints import native
+from mt5x.checkpoints.best import KeepBest, Selection
 from mt5x.checkpoints.restore import RestoreConfig, initial_state
 from mt5x.checkpoints.saving import CheckpointDirectory
 from mt5x.curve import Curve
+from mt5x.data_position import DataPosition
+from mt5x.early_stopping import EarlyStopping
 from mt5x.errors import UserError
 from mt5x.evaluation import Evaluator
 from mt5x.input_pipeline import DatasetConfig
@@ -23,6 +36,7 @@ from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner
 from mt5x.periodic_evaluation import PeriodicEvaluation
 from mt5x.progress import Progress
+from mt5x.throughput import Throughput
 from mt5x.train_state import TrainState
 
 
@@ -35,21 +49,39 @@ class CheckpointConfig:
         them; None starts afresh.
       period: steps between saves; the last step is always saved.
       keep: how many of the newest to keep; None keeps all.
+      keep_best: which one to keep beside them. Every step that is evaluated is saved then.
       restore: what to take from `initial_path`.
     """
 
     initial_path: str | None = None
     period: int = 1000
     keep: int | None = None
+    keep_best: KeepBest = dataclasses.field(default_factory=KeepBest)
     restore: RestoreConfig = dataclasses.field(default_factory=RestoreConfig)
+
+    def __post_init__(self) -> None:
+        """Refuses to keep none."""
+        if self.keep is not None and self.keep < 1:
+            raise UserError(
+                f"CHECKPOINTS_TO_KEEP={self.keep} must be 1 or more, or None to keep all"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainResult:
-    """Where a training run ended."""
+    """Where a training run ended.
+
+    Attributes:
+      checkpoint: the last one.
+      step: its step.
+      best: the one that CheckpointConfig.keep_best chose; None if nothing chose.
+      stopped_early: why it ended before its last step; None if it did not.
+    """
 
     checkpoint: Path
     step: int
+    best: Path | None = None
+    stopped_early: str | None = None
 
 
 def train(
@@ -64,6 +96,9 @@ def train(
     train_eval_dataset_cfg: DatasetConfig | None = None,
     evaluator: Evaluator | None = None,
     checkpoint_cfg: CheckpointConfig = CheckpointConfig(),
+    early_stopping: EarlyStopping = EarlyStopping(),
+    loss_spikes: SpikeRule = SpikeRule(),
+    skip_batches: Sequence[int | Sequence[int]] = (),
     partitioner: Partitioner = Partitioner(),
     num_microbatches: int = 1,
     eval_period: int = 1000,
@@ -86,6 +121,9 @@ def train(
       train_eval_dataset_cfg: what to measure the teacher-forced loss on; None does not.
       evaluator: how to evaluate.
       checkpoint_cfg: what to start from and what to save.
+      early_stopping: what ends the run before its last step.
+      loss_spikes: what loss stops it as gone wrong.
+      skip_batches: numbers of batches of the data, and (first, last) pairs, to leave out.
       partitioner: the mesh.
       num_microbatches: parts that a batch is computed in, one after another, to need less memory.
       eval_period: steps between evaluations; 0 evaluates never.
@@ -96,7 +134,8 @@ def train(
       title: shown by the progress bar.
 
     Raises:
-      UserError: something in the config does not fit; nothing was trained.
+      UserError: something in the config does not fit, and nothing was trained; or the run went
+        wrong, and its last good checkpoint is named.
       Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
     # All that can be wrong is found before the first file is written.
@@ -106,73 +145,115 @@ def train(
     name = train_dataset_cfg.mixture_or_task_name
     input_pipeline.tasks_with_split(name, train_dataset_cfg.split)
     input_pipeline.check_vocabulary(name, model.module.config.vocab_size)
+    evaluator = evaluator or Evaluator()
+    skipped = Skipped.of(skip_batches)
+    scored = infer_eval_dataset_cfg if eval_period else None
+    teacher_forced = train_eval_dataset_cfg if eval_period and eval_steps else None
+    early_stopping.check(evaluator, scored, teacher_forced)
+    keep_best = checkpoint_cfg.keep_best
+    keep_best.check(evaluator, scored, teacher_forced, train_dataset_cfg)
     run_record.refuse_other_config(run)
-    state, start = _restore_or_initialise(model, mesh, run, checkpoint_cfg, random_seed)
-    step = int(state.step)
-    last = _last_step(total_steps, relative_steps, start)
-    batches = input_pipeline.training_batches(
-        train_dataset_cfg, random_seed, step - start,
-        rows=steps.rows_here(mesh, train_dataset_cfg.batch_size),
-    )  # fmt: skip
-    batch = next(batches) if step < last else None
-
-    run_record.open_run(run, model, mesh, start)
-    with contextlib.ExitStack() as closing:
-        checkpoints = CheckpointDirectory(run, checkpoint_cfg.keep)
-        closing.callback(checkpoints.close)
-        log = MetricsLog(run, step, tensorboard)
-        closing.callback(log.close)
-        progress = Progress(title, last - start, step - start)
-        closing.callback(progress.close)
-        curve = Curve(log, progress, log_period)
-        evaluate = PeriodicEvaluation(
-            model, mesh, evaluator or Evaluator(), infer_eval_dataset_cfg, train_eval_dataset_cfg,
-            eval_steps, run / "inference_eval", log,
-        )  # fmt: skip
-        train_step = steps.train_step(model, mesh, num_microbatches)
-        dropout_key = jax.random.key(random_seed)
-        stop = closing.enter_context(StopRequest())
-        while step < last:
-            assert batch is not None
-            rate = jnp.float32(learning_rate_fn(step))
-            state, metrics = train_step(state, steps.place(batch, mesh), dropout_key, rate)
-            step += 1
-            if step < last:
-                # While the device is at work.
-                batch = next(batches)
-            curve.add(step, metrics, float(rate))
-            stopping = stop.agreed()
-            period = checkpoint_cfg.period
-            if step == last or stopping or (period and step % period == 0):
-                # Nothing is saved whose loss was not looked at.
-                curve.flush()
-                checkpoints.save(state, step)
-            if stopping and step < last:
-                raise Interrupted(f"stopped and saved at step {step}; run again to go on")
-            if eval_period and (step % eval_period == 0 or step == last):
-                curve.flush()
-                evaluate(state, step)
-        curve.flush()
-    return TrainResult(run / f"checkpoint_{step}", step)
-
-
-def _restore_or_initialise(
-    model: EncoderDecoderModel, mesh: Mesh, run: Path, config: CheckpointConfig, seed: int
-) -> tuple[TrainState, int]:
-    """Returns the state to go on from, and the step at which this run began."""
-    shapes = train_state.abstract_state(model)
-    shardings = train_state.state_shardings(model, mesh)
     newest = native.newest(run)
     distributed.refuse_disagreement(
         {"newest checkpoint": newest}, "set MODEL_DIR to a folder that all of them share"
     )
+    state = _restore_or_initialise(model, mesh, newest, checkpoint_cfg, random_seed)
+    step = int(state.step)
+    position = DataPosition.of(train_dataset_cfg, random_seed, batches=0, first_step=step)
     if newest is not None:
-        return native.restore(newest, shapes, shardings), run_record.initial_step(run)
+        position = _position_of(newest, step, run, position, skipped)
+    start = position.first_step
+    last = _last_step(total_steps, relative_steps, start)
+    batches = batch_stream.numbered(input_pipeline.training_batches(
+        train_dataset_cfg, random_seed, position.batches,
+        rows=steps.rows_here(mesh, train_dataset_cfg.batch_size),
+    ), position.batches, skipped)  # fmt: skip
+    batch = next(batches) if step < last else None
+
+    run_record.open_run(run, model, mesh, start)
+    with contextlib.ExitStack() as closing:
+        # First of all: it tells what is on the disk when the others are closed.
+        closing.enter_context(stopped_run.explained(run, model.vocabulary))
+        checkpoints = CheckpointDirectory(run, checkpoint_cfg.keep)
+        closing.callback(checkpoints.close)
+        log = MetricsLog(run, step, tensorboard)
+        closing.callback(log.close)
+        progress = Progress(title, last - start, step - start, shown=jax.process_index() == 0)
+        closing.callback(progress.close)
+        skips_nan = getattr(model.optimizer_def, "skip_nan_updates", False)
+        throughput = Throughput(model.module.config, mesh.devices.flatten().tolist())
+        curve = Curve(log, progress, throughput, log_period, loss_spikes, skips_nan)
+        evaluate = PeriodicEvaluation(
+            model, mesh, evaluator, scored, teacher_forced,
+            eval_period, eval_steps, run / "inference_eval", log,
+        )  # fmt: skip
+        rule = keep_best.rule(scored, teacher_forced)
+        selection = Selection(run, keep_best, rule, checkpoints, log.history)
+        train_step = steps.train_step(model, mesh, num_microbatches)
+        dropout_key = jax.random.key(random_seed)
+        stop = closing.enter_context(StopRequest())
+        if step > start and evaluate.was_cut_off(step, last):
+            evaluate(state, step)
+        best = selection.update()
+        ended = early_stopping.verdict(log.history)
+        while step < last and ended is None:
+            assert batch is not None
+            rate = jnp.float32(learning_rate_fn(step))
+            state, metrics = train_step(state, steps.place(batch.features, mesh), dropout_key, rate)
+            used, step = batch, step + 1
+            if step < last:
+                # While the device is at work.
+                batch = next(batches)
+            curve.add(step, metrics, float(rate), used)
+            position = dataclasses.replace(position, batches=used.number + 1)
+            stopping = stop.agreed()
+            evaluating = evaluate.is_due(step, last)
+            period = checkpoint_cfg.period
+            due = step == last or (period and step % period == 0)
+            if due or stopping or (evaluating and selection.by_figure):
+                # Nothing is saved whose loss was not looked at.
+                curve.flush()
+                checkpoints.save(state, step, position)
+            if stopping and step < last:
+                checkpoints.wait()
+                raise Interrupted(f"stopped and saved at step {step}; run again to go on")
+            if evaluating:
+                curve.flush()
+                evaluate(state, step)
+                best = selection.update()
+                ended = early_stopping.verdict(log.history)
+                if ended is not None:
+                    checkpoints.save(state, step, position)
+        curve.flush()
+        checkpoints.wait()
+        selection.finish(step)
+    return TrainResult(run / f"checkpoint_{step}", step, best, ended if step < last else None)
+
+
+def _restore_or_initialise(
+    model: EncoderDecoderModel, mesh: Mesh, newest: Path | None, config: CheckpointConfig, seed: int
+) -> TrainState:
+    """The state to go on from: of the run's newest checkpoint, or else of its initial one."""
+    if newest is not None:
+        shapes = train_state.abstract_state(model)
+        return native.restore(newest, shapes, train_state.state_shardings(model, mesh))
     if config.initial_path is None:
-        state = train_state.init_state(model, mesh, seed)
-    else:
-        state = initial_state(config.initial_path, model, mesh, seed, config.restore)
-    return state, int(state.step)
+        return train_state.init_state(model, mesh, seed)
+    return initial_state(config.initial_path, model, mesh, seed, config.restore)
+
+
+def _position_of(
+    checkpoint: Path, step: int, run: Path, beginning: DataPosition, skipped: Skipped
+) -> DataPosition:
+    """Where in the data a checkpoint goes on, refused if that was other data."""
+    saved = native.data_position(checkpoint)
+    if saved is None:
+        # From before checkpoints held it: a step was a batch.
+        first = run_record.initial_step(run)
+        used = skipped.position(step - first)
+        return dataclasses.replace(beginning, batches=used, first_step=first)
+    saved.check_continues(beginning)
+    return saved
 
 
 def _last_step(total_steps: int | None, relative_steps: int | None, start: int) -> int:

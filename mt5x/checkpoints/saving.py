@@ -31,17 +31,10 @@ class CheckpointDirectory:
 
     Args:
       model_dir: the run's folder.
-      keep_newest: how many of the newest to keep; None keeps all.
-
-    Raises:
-      UserError: `keep_newest` is not 1 or more.
+      keep_newest: how many of the newest to keep, at least 1; None keeps all.
     """
 
     def __init__(self, model_dir: str | Path, keep_newest: int | None = None):
-        if keep_newest is not None and keep_newest < 1:
-            raise UserError(
-                f"CHECKPOINTS_TO_KEEP={keep_newest} must be 1 or more, or None to keep all"
-            )
         self._model_dir = Path(model_dir).absolute()
         self._keep_newest = keep_newest
         self._also_keep: int | None = None
@@ -52,6 +45,11 @@ class CheckpointDirectory:
         self._under_way: int | None = None
         handler = ocp.CompositeCheckpointHandler(ITEM, POSITION)
         self._checkpointer = ocp.AsyncCheckpointer(handler)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps that are on the disk, ascending."""
+        return tuple(self._steps)
 
     @property
     def latest_step(self) -> int | None:
