@@ -29,6 +29,7 @@ Metrics = dict[str, tuple[Array, Array]]
 LOGITS_BYTES = 256 * 2**20
 
 _LOGITS_AXES = ("batch", "length", "vocab")
+_PARTIAL_GRADIENT_AXES = ("batch", None, "vocab")
 
 NORMALIZING_FACTORS = ("NUM_REAL_TARGET_TOKENS", "NUM_TOTAL_TARGET_TOKENS", "AVERAGE_PER_SEQUENCE")
 
@@ -234,13 +235,21 @@ def _cross_entropy_forward(z_loss, label_smoothing, hidden, kernel, targets, wei
         grad = (1.0 + 2.0 * z_loss * log_z) * jnp.exp(logits - log_z)
         grad = (grad - jnp.where(hit, confidence, low)) * weights[..., None]
         hidden_grad = jnp.einsum("btv,dv->btd", grad, kernel).astype(hidden.dtype)
-        update = jnp.einsum("btd,btv->dv", hidden.astype(jnp.float32), grad)
+        rows = _by_device(hidden.astype(jnp.float32), devices, None)
+        update = jnp.einsum("pbtd,pbtv->pdv", rows, _by_device(grad, devices, "vocab"))
+        update = constrain(update, _PARTIAL_GRADIENT_AXES)
         kernel_grad = update if kernel_grad is None else kernel_grad + update
         return kernel_grad, (statistics, hidden_grad)
 
     pieces = _pieces(hidden, kernel)
-    start = None if pieces == 1 else jnp.zeros_like(kernel)
+    # Each group of rows sums its own gradient over the pieces; the groups are summed once, at the
+    # end, and not after each piece.
+    devices = parts_of(hidden.shape[:1], ("batch",))
+    start = None
+    if pieces > 1:
+        start = constrain(jnp.zeros((devices, *kernel.shape)), _PARTIAL_GRADIENT_AXES)
     kernel_grad, (statistics, hidden_grad) = _scan(piece, start, (hidden, targets, weights), pieces)
+    kernel_grad = jnp.sum(kernel_grad, axis=0)
     loss = token_cross_entropy(statistics, kernel.shape[1], label_smoothing)
     loss = loss + z_loss * lax.square(statistics.log_z)
     return (jnp.sum(loss * weights), statistics), (hidden_grad, kernel_grad, loss)
@@ -259,6 +268,12 @@ _cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 def _logits(hidden: Array, kernel: Array) -> Array:
     logits = jnp.einsum("btd,dv->btv", hidden.astype(jnp.float32), kernel)
     return constrain(logits, _LOGITS_AXES)
+
+
+def _by_device(x: Array, devices: int, last: str | None) -> Array:
+    """`[batch, t, n]` as `[devices, batch / devices, t, n]`; `last` is the logical axis of n."""
+    x = x.reshape(devices, x.shape[0] // devices, *x.shape[1:])
+    return constrain(x, ("batch", None, "length", last))
 
 
 def _hits(logits: Array, targets: Array) -> Array:

@@ -2,22 +2,25 @@
 
 No array is made and no device is needed. Parameters, optimizer slots and gradients are counted by
 their shardings; activations by tracing one layer as a device sees it (its share of the rows, heads
-and hidden features) and adding up what the backward pass is left (`jax.vjp`). It is an estimate:
-XLA fuses some of it away, and has temporaries of its own.
+and hidden features) and adding up what the backward pass is left (`jax.vjp`). Frozen parameters
+have no gradient, and layers before the first trained one leave nothing. It is an estimate: XLA
+fuses some of it away, and has temporaries of its own.
 """
 
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.extend
 import jax.numpy as jnp
+from flax.traverse_util import flatten_dict
 
-from mt5x import losses, partitioning, train_state
+from mt5x import freezing, losses, partitioning, train_state
 from mt5x.errors import UserError, nearest
 from mt5x.model import T5Config
 from mt5x.model.config import REMAT_POLICIES
@@ -86,7 +89,8 @@ class Memory:
     Attributes:
       parameters: float32 parameters.
       optimizer: the optimizer's slots.
-      gradients: float32 gradients, twice with microbatches (the sum and the part).
+      gradients: float32 gradients of what is trained, twice with microbatches (the sum and the
+        part).
       activations: what the forward pass leaves to the backward pass, and one layer at work.
       logits: logits of one piece of the loss and what is made of them, with the embedding's and
         the logits' tables gathered over 'fsdp' and the table's gradient.
@@ -112,13 +116,13 @@ def memory_of(model: EncoderDecoderModel, setting: Setting) -> Memory:
     """
     setting.check()
     config, mesh = model.module.config, setting.mesh
-    parameters, optimizer = _state_bytes(model, mesh)
+    parameters, trained, optimizer = _state_bytes(model, mesh)
     copies = 1 if setting.num_microbatches == 1 else 2
     return Memory(
         parameters=parameters,
         optimizer=optimizer,
-        gradients=copies * parameters,
-        activations=_activations(config, setting),
+        gradients=copies * trained,
+        activations=_activations(config, setting, _layers_going_backward(model)),
         logits=_logits(config, setting),
     )
 
@@ -195,10 +199,17 @@ def _cost(old: Setting, new: Setting) -> tuple[int, ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _state_bytes(model: EncoderDecoderModel, mesh: jax.sharding.AbstractMesh) -> tuple[int, int]:
+def _state_bytes(
+    model: EncoderDecoderModel, mesh: jax.sharding.AbstractMesh
+) -> tuple[int, int, int]:
+    """Bytes on a device of all parameters, of the trained ones, and of the optimizer's state."""
     state, places = train_state.abstract_state(model), train_state.state_shardings(model, mesh)
+    trained, trained_places = (
+        freezing.split(tree, model.freeze)[0] for tree in (state.params, places.params)
+    )
     return (
         _bytes_on_device(state.params, places.params),
+        _bytes_on_device(trained, trained_places),
         _bytes_on_device(state.opt_state, places.opt_state),
     )
 
@@ -210,13 +221,33 @@ def _bytes_on_device(shapes: Any, places: Any) -> int:
     )
 
 
-def _activations(config: T5Config, setting: Setting) -> int:
+@functools.lru_cache(maxsize=256)
+def _layers_going_backward(model: EncoderDecoderModel) -> Mapping[str, int]:
+    """How many layers of each stack the gradient passes: the last ones, from the first trained."""
+    config = model.module.config
+    trained = freezing.split(train_state.abstract_state(model).params, model.freeze)[0]
+    paths = set(flatten_dict(trained, sep="/"))
+
+    def passed(stack: str, count: int, beyond: bool) -> int:
+        if beyond or f"{stack}/relpos_bias/rel_embedding" in paths:
+            return count
+        found = (re.match(rf"{stack}/layers_(\d+)/", path) for path in paths)
+        first = min((int(match[1]) for match in found if match), default=count)
+        # A loop over the layers keeps all of them or none.
+        return count if config.scan_layers and first < count else count - first
+
+    embedding = "token_embedder/embedding" in paths
+    in_encoder = any(path.startswith("encoder/") for path in paths)
+    return {
+        "encoder": passed("encoder", config.num_encoder_layers, embedding),
+        "decoder": passed("decoder", config.num_decoder_layers, embedding or in_encoder),
+    }
+
+
+def _activations(config: T5Config, setting: Setting, layers: Mapping[str, int]) -> int:
     share = _share_of(config, setting.partitioner.num_partitions)
     policy, total, at_work = setting.remat_policy, 0, 0
-    for kind, count in (
-        ("encoder", config.num_encoder_layers),
-        ("decoder", config.num_decoder_layers),
-    ):
+    for kind, count in layers.items():
         kept = _layer_bytes(share, kind, setting.inputs, setting.targets)
         total += count * kept[policy].of(setting.rows)
         # A layer that goes backward has gradients of all its parts, and the parts themselves:

@@ -6,7 +6,7 @@ import re
 
 import jax
 
-from mt5x import train_state
+from mt5x import path_patterns, train_state
 from mt5x.memory_plan import Memory, Setting
 from mt5x.models import EncoderDecoderModel
 
@@ -45,18 +45,23 @@ def _parameters(model: EncoderDecoderModel, setting: Setting) -> str:
     shapes = train_state.abstract_state(model).params
     places = train_state.state_shardings(model, setting.mesh).params
     rows: dict[tuple[str, ...], int] = {}
-    total = 0
+    total = trained = 0
     leaves = jax.tree_util.tree_flatten_with_path(shapes)[0]
     for (path, leaf), place in zip(leaves, jax.tree.leaves(places), strict=True):
         name = re.sub(r"layers_\d+", "layers_*", "/".join(str(key.key) for key in path))
         share = leaf.size // math.prod(place.shard_shape(leaf.shape))
         axes = " ".join(axis or "-" for axis in place.spec) or "whole"
-        row = (name, "x".join(map(str, leaf.shape)), axes, f"1/{share}")
+        frozen = path_patterns.matches("/".join(str(key.key) for key in path), model.freeze)
+        part = f"1/{share}{', frozen' if frozen else ''}"
+        row = (name, "x".join(map(str, leaf.shape)), axes, part)
         rows[row] = rows.get(row, 0) + 1
         total += leaf.size
+        trained += 0 if frozen else leaf.size
     lines = [f"{'parameter':<58} {'times':>5}  {'shape':<13} {'split over':<12} on a device"]
     lines += [f"{n:<58} {c:>5}  {s:<13} {a:<12} {d}" for (n, s, a, d), c in rows.items()]
-    return "\n".join([*lines, f"{total:,} parameters"])
+    of_these = "" if trained == total else f", of which {trained:,} are trained"
+    optimizer = type(model.optimizer_def).__name__
+    return "\n".join([*lines, f"{total:,} parameters{of_these}, by {optimizer}"])
 
 
 def _memory(needed: Memory) -> str:

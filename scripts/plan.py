@@ -7,6 +7,8 @@ SUMMARY = "say where a model's arrays will live and whether training fits, witho
 EXAMPLES = """\
   mt5x plan --model=mt5_xxl --devices=32 --device=v4
   mt5x plan --model=mt5_base --devices=1 --memory=16GiB --batch_size=32 --inputs=512 --targets=64
+  mt5x plan --model=mt5_xl --devices=8 --gin.OPTIMIZER=@optimizers.AdamW() \\
+    --gin.FREEZE="['encoder/.*', 'token_embedder/.*']"
 what it advises goes to `mt5x train` as --gin.NUM_PARTITIONS=4 --gin.REMAT_POLICY=full ...
 """
 
@@ -42,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", metavar="NAME", help="what must hold it: v4, v5e, a100, h100")
     parser.add_argument("--memory", metavar="SIZE", help="or how much one device has: 16GiB")
+    parser.add_argument(
+        "--gin_bindings",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a macro of the model file, such as OPTIMIZER, FREEZE or DTYPE; also --gin.NAME=VALUE",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) < 1:
             raise UserError(f"--{name}={getattr(args, name)} must be 1 or more")
     memory = memory_plan.capacity(args.device, args.memory)
-    model = _load(args.model)
+    model = _load(args.model, args.gin_bindings)
     config = model.module.config
     setting = memory_plan.Setting(
         devices=args.devices,
@@ -85,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     return 1
 
 
-def _load(name: str) -> Any:
+def _load(name: str, bindings: list[str]) -> Any:
     """The model of a file of t5x_configs/models, without its vocabulary."""
     from mt5x import config, models
     from mt5x.errors import UserError, nearest
@@ -94,5 +103,6 @@ def _load(name: str) -> Any:
     known = sorted(file.stem for file in folder.glob("*_*.gin"))
     if name not in known:
         raise UserError(f"unknown model {name}{nearest(name, known)}; known are {', '.join(known)}")
-    config.load([str(folder / f"{name}.gin")], ["EncoderDecoderModel.vocabulary=None"])
+    bindings = ["EncoderDecoderModel.vocabulary=None", *bindings]
+    config.load([str(folder / f"{name}.gin")], bindings)
     return config.call(models.EncoderDecoderModel)

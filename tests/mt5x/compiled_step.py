@@ -104,11 +104,17 @@ def _numbers(text: str) -> list[int]:
 
 
 def compile_step(
-    config: T5Config, partitioner: Partitioner, batch_size: int, inputs: int, targets: int
+    config: T5Config,
+    partitioner: Partitioner,
+    batch_size: int,
+    inputs: int,
+    targets: int,
+    **model_settings: Any,
 ) -> tuple[Any, Any]:
-    """The compiled step, and the abstract state with its shardings."""
+    """The compiled step, and the abstract state; by Adafactor unless told otherwise."""
     mesh = partitioner.mesh
-    model = EncoderDecoderModel(Transformer(config), optimizers.Adafactor())
+    settings = {"optimizer_def": optimizers.Adafactor(), **model_settings}
+    model = EncoderDecoderModel(Transformer(config), **settings)
     state = train_state.abstract_state(model)
     lengths = {"encoder_input_tokens": inputs}
     for name in ("decoder_input_tokens", "decoder_target_tokens", "decoder_loss_weights"):
@@ -124,7 +130,7 @@ def compile_step(
 
 
 def replicated(compiled: Any, state: Any, mesh_axes: dict[str, int]) -> list[str]:
-    """Names of the 2-D arrays of the state, coming in or going out, split over too few axes."""
+    """Names of the state's arrays, coming in or going out, that are split over too few axes."""
     places_in = compiled.input_shardings[0][0]
     places_out = compiled.output_shardings[0]
     wanted = {axis for axis in ("fsdp", "model") if mesh_axes[axis] > 1}
@@ -136,9 +142,14 @@ def replicated(compiled: Any, state: Any, mesh_axes: dict[str, int]) -> list[str
             strict=True,
         )
         for (name, leaf), place in leaves:
+            parts = leaf.size // math.prod(place.shard_shape(leaf.shape))
+            if name.endswith(("/v_row", "/v_col")) and leaf.size > 1 and len(wanted) == 2:
+                # Each dimension of a kernel lies on one of the two axes.
+                if parts == 1:
+                    whole.append(f"{name} {leaf.shape} in one part")
+                continue
             if leaf.ndim < 2 or "rel_embedding" in name:
                 continue
-            parts = leaf.size // math.prod(place.shard_shape(leaf.shape))
             if parts != math.prod(mesh_axes[axis] for axis in wanted):
                 whole.append(f"{name} {leaf.shape} in {parts} parts")
     return whole

@@ -42,6 +42,36 @@ def test_parameters_gradients_and_slots_are_counted_by_their_shardings():
     assert parts.activations < split.activations
 
 
+def test_adamw_s_moments_are_counted_and_split_like_the_parameters():
+    adamw = dataclasses.replace(model(), optimizer_def=optimizers.AdamW())
+    for setting in (Setting(32), Setting(32, Partitioner(4, 8))):
+        needed = memory_of(adamw, setting)
+        assert needed.optimizer == 2 * needed.parameters + 4  # and the step
+    assert memory_of(model(), Setting(32)).optimizer < 0.01 * needed.parameters * 32
+
+
+def test_what_is_frozen_needs_neither_gradient_nor_slots_nor_activations():
+    setting = Setting(32, Partitioner(4, 8), "full")
+    adamw = dataclasses.replace(model(), optimizer_def=optimizers.AdamW())
+    everything = memory_of(adamw, setting)
+
+    def frozen(*patterns: str) -> memory_plan.Memory:
+        return memory_of(dataclasses.replace(adamw, freeze=patterns), setting)
+
+    half = frozen("encoder/.*", "token_embedder/.*")
+    assert half.parameters == everything.parameters
+    assert half.gradients < 0.6 * everything.gradients
+    assert half.optimizer == 2 * half.gradients + 4
+    assert half.activations < everything.activations
+    # The embedding lies before the encoder, so its gradient passes all of it.
+    assert frozen("encoder/.*").activations == everything.activations
+    last = r"(encoder|token_embedder)/.*|decoder/(?!layers_23/|decoder_norm|logits).*"
+    unrolled = dataclasses.replace(
+        adamw, module=Transformer(dataclasses.replace(XXL, scan_layers=False)), freeze=(last,)
+    )
+    assert memory_of(unrolled, setting).activations < half.activations
+
+
 def test_activations_shrink_with_recomputation_devices_and_microbatches():
     policies = [
         memory_of(model(), Setting(32, Partitioner(4), policy)).activations
@@ -113,6 +143,13 @@ def test_the_command_prints_mesh_shardings_memory_and_advice(capsys):
     assert "\nfits: h200" in capsys.readouterr().out
     assert main.main(["plan", "--model=mt5_smal", "--devices=8"]) == 2
     assert "did you mean mt5_small" in capsys.readouterr().err
+    adamw = ["--gin.OPTIMIZER=@optimizers.AdamW()", "--gin.FREEZE=['encoder/.*']"]
+    assert main.main([*arguments, *adamw]) == 0
+    printed = capsys.readouterr().out
+    assert "281,297,152 are trained, by AdamW" in printed
+    assert "1/2, frozen" in printed
+    assert main.main([*arguments, "--gin.FREEZE=['encodr/.*']"]) == 2
+    assert "did you mean encoder/.*" in capsys.readouterr().err
     # No array of the model was made.
     assert all(array.size < 2**20 for array in jax.live_arrays())
     assert jnp.bfloat16 == XXL.dtype

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from mt5x import optimizers
+from mt5x import losses, optimizers
 from mt5x.memory_plan import Setting, memory_of
 from mt5x.model import T5Config, Transformer
 from mt5x.models import EncoderDecoderModel
@@ -74,6 +74,39 @@ def test_a_small_step(sizes):
     mesh = dict(partitioner.mesh.shape)
     assert replicated(compiled, state, mesh) == []
     check(collectives(compiled.as_text(), tuple(mesh.values())), SMALL, mesh)
+
+
+def test_a_small_step_of_adamw_with_a_part_frozen():
+    partitioner = Partitioner(2, 2)
+    compiled, state = compile_step(
+        SMALL, partitioner, 16, 32, 24,
+        optimizer_def=optimizers.AdamW(), freeze=("token_embedder/.*", "encoder/layers_0/.*"),
+    )  # fmt: skip
+    mesh = dict(partitioner.mesh.shape)
+    assert replicated(compiled, state, mesh) == []
+    assert not [path for path in state.opt_state["param_states"]["encoder"] if path == "layers_0"]
+    check(collectives(compiled.as_text(), tuple(mesh.values())), SMALL, mesh)
+
+
+def test_a_loss_in_pieces_sums_the_gradient_of_its_kernel_once(monkeypatch):
+    """And not after each piece, which would send as much as the kernel each time."""
+    config = dataclasses.replace(SMALL, num_encoder_layers=1, num_decoder_layers=1)
+    # 16 rows over 4 groups, half of the vocabulary: 4 of the 24 positions at once.
+    monkeypatch.setattr(losses, "LOGITS_BYTES", 4 * 4 * 256 * 4)
+    partitioner = Partitioner(2, 2)
+    compiled, _ = compile_step(config, partitioner, 16, 16, 24)
+    mesh = dict(partitioner.mesh.shape)
+    found = collectives(compiled.as_text(), tuple(mesh.values()))
+    check(found, config, mesh)
+    assert any("/while/body/" in one["source"] for one in found)
+    kernel = (config.emb_dim, config.vocab_size // 2)
+    sums = [
+        one
+        for one in found
+        if tuple(n for n in one["shape"] if n != 1) == kernel and one["kind"] != "all-gather"
+    ]
+    assert sums
+    assert not [one for one in sums if "/while/body/" in one["source"]]
 
 
 @pytest.mark.slow
