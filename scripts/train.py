@@ -27,4 +27,6 @@ def run(args: argparse.Namespace) -> None:
     from mt5x import config, train_loop
 
     result = config.call(train_loop.train)
+    if result.stopped_early is not None:
+        print(f"stopped early: {result.stopped_early}")
     print(f"trained to step {result.step}: {result.checkpoint}")
