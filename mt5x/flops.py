@@ -11,7 +11,7 @@ of inputs and targets, the forward pass takes
   an input token    layers_enc x (8EJ + 4nJ + 2(a+1)EM)  +  layers_dec x 4EJ (cross keys, values)
   a target token    layers_dec x (8EJ + 4mJ  +  4EJ + 4nJ  +  2(a+1)EM)  +  2EV (logits)
 
-Looking embeddings up takes none. A frozen parameter is counted like the others.
+Looking embeddings up takes none.
 """
 
 from mt5x.model import T5Config

@@ -40,12 +40,16 @@ class Progress:
             if shown and not self._lines
             else None
         )
-        self._started, self._first = time.monotonic(), done
-        self._last_line = self._started
+        # The rate is counted from the first advance: what comes before it is mostly compilation.
+        self._started: float | None = None
+        self._first = done
+        self._last_line = time.monotonic()
 
     def advance(self, steps: int = 1, figures: Mapping[str, float] | None = None) -> None:
         """Counts `steps` more; `figures` such as the loss are shown beside the count."""
         self._done += steps
+        if self._started is None:
+            self._started, self._first = time.monotonic(), self._done
         if self._bar is not None:
             if figures:
                 self._bar.set_postfix(_readable(figures), refresh=False)
@@ -60,12 +64,12 @@ class Progress:
             self._bar.close()
 
     def _write_line(self, shown: Mapping[str, str]) -> None:
-        elapsed = time.monotonic() - self._started
-        rate = (self._done - self._first) / max(elapsed, 1e-9)
-        left = duration((self._total - self._done) / rate if rate else 0.0)
-        figures = "".join(f", {name} {value}" for name, value in shown.items())
-        line = f"{self._stage}: {self._unit} {self._done}/{self._total}{figures}, {left} left"
-        print(line, file=self._stream, flush=True)
+        parts = [f"{self._stage}: {self._unit} {self._done}/{self._total}"]
+        parts += [f"{name} {value}" for name, value in shown.items()]
+        if self._started is not None and self._done > self._first:
+            each = (time.monotonic() - self._started) / (self._done - self._first)
+            parts.append(f"{duration((self._total - self._done) * each)} left")
+        print(", ".join(parts), file=self._stream, flush=True)
 
 
 def duration(seconds: float) -> str:

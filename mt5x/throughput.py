@@ -19,6 +19,8 @@ class Throughput:
     Args:
       config: the network.
       devices: what it runs on.
+      frozen: patterns of parameters that are not trained. What they save depends on where they
+        are, so with any there is no MFU.
       clock: seconds that pass.
     """
 
@@ -26,10 +28,11 @@ class Throughput:
         self,
         config: T5Config,
         devices: Sequence[jax.Device],
+        frozen: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ):
         self._config, self._clock = config, clock
-        self._peak = hardware.peak_of_devices(devices)
+        self._peak = None if frozen else hardware.peak_of_devices(devices)
         self._started: float | None = None
         self._seconds, self._steps = 0.0, 0
         self._tokens, self._flops = 0.0, 0.0

@@ -181,7 +181,7 @@ def train(
         progress = Progress(title, last - start, step - start, shown=jax.process_index() == 0)
         closing.callback(progress.close)
         skips_nan = getattr(model.optimizer_def, "skip_nan_updates", False)
-        throughput = Throughput(model.module.config, mesh.devices.flatten().tolist())
+        throughput = Throughput(model.module.config, mesh.devices.flatten().tolist(), model.freeze)
         curve = Curve(log, progress, throughput, log_period, loss_spikes, skips_nan)
         evaluate = PeriodicEvaluation(
             model, mesh, evaluator, scored, teacher_forced,
