@@ -33,8 +33,13 @@ def run(args: argparse.Namespace) -> None:
     done = convert(args.source, args.destination, args.to, args.dtype)
     step = "" if done.step is None else f", step {done.step}"
     left_out = f"; {done.left_out} optimizer slots were left out" if done.left_out else ""
+    vocabulary = (
+        f"its vocabulary is in {done.vocabulary}"
+        if done.vocabulary
+        else "no vocabulary lies beside it, so none was copied"
+    )
     print(
         f"{done.destination}: {done.format} from {done.source_format}{step}, "
         f"{done.num_parameters:,} parameters, {len(done.tensors)} tensors, "
-        f"{done.nbytes / 1e6:,.1f} MB, read back and equal{left_out}"
+        f"{done.nbytes / 1e6:,.1f} MB, read back and equal{left_out}; {vocabulary}"
     )

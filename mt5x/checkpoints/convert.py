@@ -16,7 +16,8 @@ from typing import TextIO
 
 import numpy as np
 
-from mt5x.checkpoints import formats
+from mt5x.checkpoints import beside, formats
+from mt5x.checkpoints.architecture import GATED, PLAIN
 from mt5x.checkpoints.fresh_slots import WithFreshSlots
 from mt5x.checkpoints.huggingface.safetensors_file import as_bytes, row_blocks
 from mt5x.checkpoints.tensors import Sink, Source, TensorInfo, is_slot, numpy_dtype, writing
@@ -45,7 +46,9 @@ class Conversion:
       format: its format.
       step: its step; None where the format has none.
       tensors: what it holds.
-      left_out: optimizer slots that the format has no place for.
+      left_out: optimizer slots that the format, or T5X's Adafactor, has no place for.
+      vocabulary: the file beside the tensors that holds the vocabulary; None where the source has
+        none beside it.
     """
 
     source: str
@@ -55,6 +58,7 @@ class Conversion:
     step: int | None
     tensors: Mapping[str, TensorInfo]
     left_out: int
+    vocabulary: str | None
 
     @property
     def num_parameters(self) -> int:
@@ -101,10 +105,15 @@ def convert(
     if destination.exists() and not _is_left_over(destination):
         raise UserError(f"{destination} exists already; choose another place or delete it")
     opened: Source = formats.open_source(source)
+    held = len(opened.tensors)
     to = to or ("t5x" if opened.format == "huggingface" else "huggingface")
-    if to != "huggingface" and not opened.slots:
-        opened = WithFreshSlots(opened)  # T5X refuses a checkpoint without an optimizer
-    kept = opened.parameters if to == "huggingface" else opened.tensors
+    if to == "huggingface":
+        _refuse_other_activations(opened)
+        kept: Mapping[str, TensorInfo] = opened.parameters
+    else:
+        # T5X refuses a checkpoint without Adafactor's state.
+        opened = WithFreshSlots(opened)
+        kept = opened.tensors
     announced = {
         path: TensorInfo(info.shape, dtype if dtype and not is_slot(path) else info.dtype)
         for path, info in kept.items()
@@ -114,10 +123,29 @@ def convert(
     sink: Sink = getattr(importlib.import_module(module), name)(target)
     with _nothing_left_on_error(destination):
         with writing(sink, announced, step):
+            vocabulary = beside.copy_vocabulary(opened.location, sink.partial, to)
             checksums = _copy(opened, sink, Shown("convert", announced, stream))
         _compare(target, announced, checksums, Shown("compare", announced, stream))
-    left_out = len(opened.tensors) - len(kept)
-    return Conversion(opened.location, opened.format, target, to, step, announced, left_out)
+    taken = opened.num_taken if isinstance(opened, WithFreshSlots) else len(kept)
+    return Conversion(
+        opened.location, opened.format, target, to, step, announced, held - taken, vocabulary
+    )
+
+
+def _refuse_other_activations(source: Source) -> None:
+    """Refuses a network whose activation functions the tensors do not tell and the format not name.
+
+    Raises:
+      UserError: the run's config.gin has others than T5 1.0's and 1.1's.
+    """
+    known = beside.run_settings(source.location).get("T5Config.mlp_activations")
+    if known is None or tuple(known) in (GATED, PLAIN):
+        return
+    raise UserError(
+        f"{source.location} was trained with mlp_activations={tuple(known)}, and Hugging Face's "
+        f"format is written for {GATED} (gated-gelu) and {PLAIN} (relu); keep it as it is, or "
+        "convert it with --to t5x_legacy"
+    )
 
 
 def checksum(array: np.ndarray) -> bytes:

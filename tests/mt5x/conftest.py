@@ -1,8 +1,10 @@
 """Fixtures of the engine's tests."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sentencepiece
 
 from mt5x.model import Transformer
 from tests.mt5x.networks import SMALL, Golden, initial_params, load_golden
@@ -23,3 +25,17 @@ def small() -> tuple[Transformer, Any]:
     """A network and its parameters, spread out so that logits are far from uniform."""
     model = Transformer(SMALL)
     return model, initial_params(model, seed=0)
+
+
+@pytest.fixture(scope="session")
+def piece_model(tmp_path_factory) -> Path:
+    """A small SentencePiece model with mT5's special ids."""
+    folder = tmp_path_factory.mktemp("pieces")
+    text = folder / "text.txt"
+    words = ["lake", "river", "mountain", "forest", "bridge", "house", "street", "garden"]
+    text.write_text("\n".join(f"{a} and {b}" for a in words for b in words))
+    sentencepiece.SentencePieceTrainer.Train(
+        input=str(text), model_prefix=str(folder / "sp"), vocab_size=60, pad_id=0, eos_id=1,
+        unk_id=2, bos_id=-1, minloglevel=2, hard_vocab_limit=False,
+    )  # fmt: skip
+    return folder / "sp.model"

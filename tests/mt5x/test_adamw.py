@@ -132,7 +132,7 @@ def test_step_offset_begins_the_correction_anew():
 
 def test_gradients_are_clipped_to_a_norm_of_all_of_them():
     params, (grads, *_) = random_trees(2)
-    norm = np.linalg.norm(np.concatenate([leaf.ravel() for leaf in jax.tree.leaves(grads)]))
+    norm = float(np.linalg.norm(np.concatenate([x.ravel() for x in jax.tree.leaves(grads)])))
     for threshold, scale in ((norm / 4, 0.25), (norm * 4, 1.0)):
         clipped = AdamW(global_norm_clip_threshold=threshold)
         _, state = ours(clipped, params, [grads], [0.1])

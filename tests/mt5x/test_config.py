@@ -185,3 +185,53 @@ def test_the_optimizer_and_what_is_frozen_are_macros():
     assert hash(model)
     with pytest.raises(UserError, match=r"unknown gin name optimizers\.Adamw.*AdamW"):
         config.load(FILES, [*bindings, "OPTIMIZER=@optimizers.Adamw()"])
+
+
+@pytest.mark.parametrize(
+    ("macros", "step", "expected"),
+    [
+        ([], 5, 0.5),
+        (["LEARNING_RATE_FACTORS=constant * linear_warmup", "WARMUP_STEPS=10"], 5, 0.25),
+        (["LEARNING_RATE_FACTORS=linear_decay", "WARMUP_STEPS=10"], 90, 0.5),
+        (
+            ["LEARNING_RATE_FACTORS=linear_decay", "WARMUP_STEPS=10", "LEARNING_RATE_DECAY=0.01"],
+            60,
+            0.25,
+        ),
+        (["LEARNING_RATE_FACTORS=constant * rsqrt_decay", "WARMUP_STEPS=100"], 5, 0.05),
+        (["LEARNING_RATE_FACTORS=constant*rsqrt_normalized_decay", "WARMUP_STEPS=100"], 400, 0.25),
+        (
+            [
+                "LEARNING_RATE_FACTORS=constant * decay_every",
+                "LEARNING_RATE_DECAY=0.5",
+                "STEPS_PER_DECAY=10",
+            ],
+            25,
+            0.125,
+        ),
+        (
+            [
+                "LEARNING_RATE_FACTORS=constant * cosine_decay",
+                "WARMUP_STEPS=0",
+                "STEPS_PER_CYCLE=100",
+            ],
+            50,
+            0.25,
+        ),
+        (["LEARNING_RATE=0.0", "MIN_LEARNING_RATE=0.125"], 5, 0.125),
+        (["LEARNING_RATE_FACTORS=constant * linear_warmup", "STEP_OFFSET=995"], 1000, 0.0025),
+    ],
+)
+def test_every_factor_of_the_schedule_is_reached_by_macros(macros, step, expected):
+    config.load(
+        FILES, ["MODEL_DIR=a", "INITIAL_CHECKPOINT_PATH=None", "LEARNING_RATE=0.5", *macros]
+    )
+    assert float(config.call(optimizers.learning_rate)(step)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_loss_is_set_by_t5x_s_macros():
+    macros = ["Z_LOSS=0.5", "LABEL_SMOOTHING=0.25", "LOSS_NORMALIZING_FACTOR=AVERAGE_PER_SEQUENCE"]
+    config.load(FILES, ["MODEL_DIR=a", "VOCABULARY=byt5", "INITIAL_CHECKPOINT_PATH=None", *macros])
+    model = config.call(models.EncoderDecoderModel)
+    assert (model.z_loss, model.label_smoothing) == (0.5, 0.25)
+    assert model.loss_normalizing_factor == "AVERAGE_PER_SEQUENCE"

@@ -12,6 +12,7 @@ import pytest
 from mt5x import accumulation, partitioning, steps, train_state
 from mt5x.model import Transformer, transformer
 from mt5x.models import EncoderDecoderModel
+from mt5x.optimizers import AdamW
 from tests.mt5x import toy
 from tests.mt5x.networks import largest_difference, packed_batch, random_examples
 
@@ -59,15 +60,15 @@ def test_the_rows_have_different_numbers_of_tokens():
     assert len(set(tokens.tolist())) > 1
 
 
-def without_dropout() -> EncoderDecoderModel:
+def without_dropout(**changes: Any) -> EncoderDecoderModel:
     config = dataclasses.replace(toy.model().module.config, dropout_rate=0.0)
-    return dataclasses.replace(toy.model(), module=Transformer(config))
+    return dataclasses.replace(toy.model(), module=Transformer(config), **changes)
 
 
-def trained_losses(count: int, *mesh_sizes: int) -> list[float]:
-    mesh = partitioning.make_mesh(*mesh_sizes)
-    state = train_state.init_state(without_dropout(), mesh, seed=0)
-    step = steps.train_step(without_dropout(), mesh, count)
+def trained_losses(count: int, *mesh_sizes: int, **changes: Any) -> list[float]:
+    mesh, trained = partitioning.make_mesh(*mesh_sizes), without_dropout(**changes)
+    state = train_state.init_state(trained, mesh, seed=0)
+    step = steps.train_step(trained, mesh, count)
     rows, found = steps.place(batch(), mesh), []
     for _ in range(5):
         state, metrics = step(state, rows, jax.random.key(1), jnp.float32(0.01))
@@ -82,6 +83,13 @@ def test_training_in_microbatches_gives_the_losses_of_the_large_batch():
         np.testing.assert_allclose(trained_losses(count, 1, 1), expected, rtol=1e-5)
     # Rows stay on their devices: two for each microbatch here, and the network split as well.
     np.testing.assert_allclose(trained_losses(2, 1, 2, 2), expected, rtol=1e-5)
+
+
+def test_so_it_does_with_adamw():
+    expected = trained_losses(1, 1, 1, optimizer_def=AdamW())
+    assert expected[-1] < expected[0]
+    found = trained_losses(4, 1, 1, optimizer_def=AdamW())
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_no_two_microbatches_and_no_two_layers_share_a_mask(monkeypatch):

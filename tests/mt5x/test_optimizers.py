@@ -1,5 +1,6 @@
 """Adafactor against three steps of T5X's, its state tree, and the learning-rate factors."""
 
+import dataclasses
 import math
 
 import jax
@@ -108,6 +109,50 @@ def test_weight_decay_and_momentum():
     np.testing.assert_allclose(new["w"], 1.9, rtol=1e-5)
 
 
+def test_weight_decay_by_a_power_of_the_learning_rate_and_the_largest_scale():
+    params, grads = {"w": jnp.full((3,), 2.0)}, {"w": jnp.ones((3,))}
+    settings = {"weight_decay_rate_lr_exponent": 2.0, "multiply_by_parameter_scale": False}
+    for share, expected in ((0.5, 0.5 * 0.01), (None, 0.01)):
+        optimizer = Adafactor(weight_decay_rate=share, **settings)
+        new, _ = optimizer.update(grads, optimizer.init(params), params, 0.1)
+        np.testing.assert_allclose(new["w"], 2.0 * (1 - expected) - 0.1, rtol=1e-6)
+    bounded = Adafactor(max_parameter_scale=0.5)
+    new, _ = bounded.update(grads, bounded.init(params), params, 0.1)
+    np.testing.assert_allclose(new["w"], 2.0 - 0.1 * 0.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(4,), (160, 130)], ids=["vector", "factored"])
+def test_an_update_that_is_nan_is_skipped_number_by_number(shape):
+    params = {"w": jnp.ones(shape)}
+    optimizer = Adafactor(skip_nan_updates=True, multiply_by_parameter_scale=False)
+    state = optimizer.init(params)
+    grads = {"w": jnp.full(shape, 0.5)}
+    params, state = optimizer.update(grads, state, params, 0.1)
+    after, found = optimizer.update({"w": jnp.full(shape, jnp.nan)}, state, params, 0.1)
+    assert largest_difference(after, params) == 0.0
+    assert largest_difference(found["param_states"], state["param_states"]) == 0.0
+    unguarded = dataclasses.replace(optimizer, skip_nan_updates=False)
+    broken, _ = unguarded.update({"w": jnp.full(shape, jnp.nan)}, state, params, 0.1)
+    assert jnp.isnan(broken["w"]).all()
+    if len(shape) == 1:
+        # Without clipping, whose norm is of the whole parameter, the others go on.
+        free = dataclasses.replace(optimizer, clipping_threshold=None)
+        one = {"w": jnp.asarray([jnp.nan, 0.5, 0.5, 0.5])}
+        after, _ = free.update(one, state, params, 0.1)
+        assert after["w"][0] == params["w"][0]
+        assert (after["w"][1:] < params["w"][1:]).all()
+
+
+def test_slots_have_the_axes_of_their_parameters():
+    optimizer = Adafactor()
+    assert optimizer.slot_axes((300, 128)) == {"m": (), "v": (), "v_row": (1,), "v_col": (0,)}
+    assert optimizer.slot_axes((128, 300)) == {"m": (), "v": (), "v_row": (0,), "v_col": (1,)}
+    assert optimizer.slot_axes((5, 7)) == {"m": (), "v": (0, 1), "v_row": (), "v_col": ()}
+    assert Adafactor(beta1=0.9).slot_axes((5,)) == {
+        "m": (0,), "v": (0,), "v_row": (), "v_col": ()
+    }  # fmt: skip
+
+
 def test_parameters_keep_their_dtype():
     params, grads = {"w": jnp.ones((3,), jnp.bfloat16)}, {"w": jnp.ones((3,), jnp.bfloat16)}
     optimizer = Adafactor()
@@ -152,3 +197,5 @@ def test_a_wrong_factor_is_named():
         learning_rate("constant * linear_warm")
     with pytest.raises(UserError, match="leave 'constant' and 'linear_warmup' out"):
         learning_rate("constant * linear_decay")
+    with pytest.raises(UserError, match=r"multiplies by 0\.0.*LEARNING_RATE_DECAY"):
+        learning_rate("constant * decay_every", decay_factor=0.0)

@@ -1,5 +1,7 @@
 """One table decides where arrays live, and the mesh does not change what is computed."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,8 @@ from jax.sharding import PartitionSpec as P
 
 from mt5x import partitioning, steps, train_state
 from mt5x.errors import UserError
+from mt5x.models import EncoderDecoderModel
+from mt5x.optimizers import Adafactor, AdamW
 from mt5x.partitioning import LOGICAL_AXIS_RULES, Partitioner, make_mesh, spec_of
 from tests.mt5x import toy
 
@@ -103,10 +107,12 @@ def toy_batch() -> dict[str, np.ndarray]:
     }
 
 
-def losses(*sizes: int, count: int = 20) -> list[float]:
+TOY = toy.model()
+
+
+def losses(*sizes: int, count: int = 20, trained: EncoderDecoderModel = TOY) -> list[float]:
     """Losses of `count` steps on a mesh of these sizes: data, model, fsdp."""
     mesh = make_mesh(*sizes)
-    trained = toy.model()
     state = train_state.init_state(trained, mesh, seed=0)
     step = steps.train_step(trained, mesh)
     batch, found = steps.place(toy_batch(), mesh), []
@@ -128,6 +134,52 @@ MESHES = [(8, 1), (4, 2), (2, 4), (1, 8), (1, 1, 8), (2, 1, 4), (2, 2, 2)]
 def test_the_mesh_does_not_change_the_losses(sizes, on_one_device):
     np.testing.assert_allclose(losses(*sizes), on_one_device, rtol=1e-5)
     assert on_one_device[-1] < on_one_device[0]
+
+
+# So small that the toy's kernels are factored, and v_row and v_col split.
+FACTORED = Adafactor(min_dim_size_to_factor=8)
+VARIANTS = {
+    "factored": dataclasses.replace(toy.model(), optimizer_def=FACTORED),
+    "adamw": dataclasses.replace(toy.model(), optimizer_def=AdamW()),
+    "frozen": dataclasses.replace(
+        toy.model(), optimizer_def=FACTORED, freeze=("encoder/.*", "token_embedder/.*")
+    ),
+}
+
+
+@pytest.mark.parametrize("variant", ["factored", "adamw"])
+def test_nor_does_it_where_the_optimizer_s_state_is_split(variant):
+    trained = VARIANTS[variant]
+    expected = losses(1, 1, trained=trained)
+    np.testing.assert_allclose(losses(2, 2, 2, trained=trained), expected, rtol=1e-5)
+    assert expected[-1] < expected[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_nor_does_any_other_mesh(variant):
+    trained = VARIANTS[variant]
+    expected = losses(1, 1, trained=trained)
+    for sizes in MESHES:
+        found = losses(*sizes, trained=trained)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, err_msg=str(sizes))
+
+
+def test_slots_live_where_their_axes_of_the_parameter_do():
+    mesh = make_mesh(2, 2, 2)
+    for variant, expected in (
+        ("factored", {"v_row": P("fsdp"), "v_col": P("model"), "v": P(), "m": P()}),
+        ("adamw", {"mu": P("fsdp", "model"), "nu": P("fsdp", "model")}),
+    ):
+        places = train_state.state_shardings(VARIANTS[variant], mesh).opt_state["param_states"]
+        slots = places["encoder"]["layers_0"]["mlp"]["wi_0"]["kernel"]
+        assert {name: place.spec for name, place in slots.items()} == expected
+        scale = places["encoder"]["encoder_norm"]["scale"].values()
+        assert all(place.is_fully_replicated for place in scale)
+    # Its larger dimension, and so the columns, comes first here.
+    places = train_state.state_shardings(VARIANTS["factored"], mesh).opt_state["param_states"]
+    table = places["token_embedder"]["embedding"]
+    assert (table["v_row"].spec, table["v_col"].spec) == (P("fsdp"), P("model"))
 
 
 def test_batches_live_on_the_axes_of_the_batch():

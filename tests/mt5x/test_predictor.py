@@ -12,7 +12,6 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-import sentencepiece
 import seqio
 
 from mt5x import (
@@ -179,20 +178,6 @@ def test_an_unknown_argument_is_a_type_error(predictor):
 
 
 # --- vocabularies ---
-
-
-@pytest.fixture(scope="module")
-def piece_model(tmp_path_factory) -> Path:
-    """A small SentencePiece model with mT5's special ids."""
-    folder = tmp_path_factory.mktemp("pieces")
-    text = folder / "text.txt"
-    words = ["lake", "river", "mountain", "forest", "bridge", "house", "street", "garden"]
-    text.write_text("\n".join(f"{a} and {b}" for a in words for b in words))
-    sentencepiece.SentencePieceTrainer.Train(
-        input=str(text), model_prefix=str(folder / "sp"), vocab_size=60, pad_id=0, eos_id=1,
-        unk_id=2, bos_id=-1, minloglevel=2, hard_vocab_limit=False,
-    )  # fmt: skip
-    return folder / "sp.model"
 
 
 def test_pieces_are_those_of_seqio(piece_model):
