@@ -1,12 +1,12 @@
-"""Training jobs for one process or several, on each sort of mesh; run as a program to be one of several.
+"""Training jobs for one process or several, on each sort of mesh.
 
-python -m tests.mt5x.host_jobs FOLDER HOST:PORT COUNT INDEX
+`python -m tests.mt5x.host_jobs FOLDER HOST:PORT COUNT INDEX` is one of several processes.
 """
 
 import sys
 from pathlib import Path
 
-from mt5x import distributed, optimizers, run_record
+from mt5x import distributed, run_record
 from mt5x.evaluation import Evaluator
 from mt5x.partitioning import Partitioner
 from mt5x.train_loop import CheckpointConfig, train
@@ -34,7 +34,7 @@ def train_job(name: str, folder: Path, steps: int = STEPS) -> None:
         train_eval_dataset_cfg=toy.dataset(split="validation"),
         # One language's labels are scored, the other's are decoded.
         evaluator=Evaluator(lambda task: toy.LABELS if task.endswith("aa") else None),
-        learning_rate_fn=optimizers.learning_rate("constant", 0.01),
+        learning_rate_fn=lambda step: 0.01,
         total_steps=steps,
         partitioner=MESHES.get(name, Partitioner()),
         checkpoint_cfg=CheckpointConfig(period=2),

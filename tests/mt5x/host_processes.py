@@ -22,7 +22,9 @@ def free_address() -> str:
 
 
 @contextmanager
-def processes(commands: Sequence[Sequence[str]], logs: Path) -> Iterator[list[subprocess.Popen]]:
+def processes(
+    commands: Sequence[Sequence[str]], logs: Path, **variables: str
+) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Starts `python -m` each command with four CPU devices; ends what is left of them."""
     environment = {
         **os.environ,
@@ -32,6 +34,7 @@ def processes(commands: Sequence[Sequence[str]], logs: Path) -> Iterator[list[su
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         # What depends on the order of a set would differ between the processes.
         "PYTHONHASHSEED": "random",
+        **variables,
     }
     started = []
     for index, command in enumerate(commands):
@@ -60,7 +63,7 @@ def output(logs: Path, index: int) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if "[Gloo]" not in line)
 
 
-def wait_until(happened: Callable[[], bool], running: Sequence[subprocess.Popen]) -> None:
+def wait_until(happened: Callable[[], bool], running: Sequence[subprocess.Popen[bytes]]) -> None:
     """Waits for something that running processes do."""
     while not happened():
         assert all(process.poll() is None for process in running), "a process has ended"

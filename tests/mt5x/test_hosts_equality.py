@@ -74,10 +74,10 @@ def test_losses_and_parameters_are_those_of_one_process(runs, job):
     np.testing.assert_allclose(
         [found[key] for key in losses], [wanted[key] for key in losses], rtol=1e-5
     )
-    wanted, found = parameters(one, 4), parameters(two, 4)
-    assert wanted.keys() == found.keys()
-    for name in wanted:
-        np.testing.assert_allclose(found[name], wanted[name], atol=1e-5, err_msg=name)
+    of_one, of_two = parameters(one, 4), parameters(two, 4)
+    assert of_one.keys() == of_two.keys()
+    for name in of_one:
+        np.testing.assert_allclose(of_two[name], of_one[name], atol=1e-5, err_msg=name)
 
 
 def test_every_example_is_evaluated_once_and_to_the_same_scores(runs):

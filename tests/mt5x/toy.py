@@ -1,6 +1,7 @@
 """Toy tasks under the byte vocabulary: enough for the engine's tests, without any data set."""
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -79,8 +80,9 @@ def dataset(**changes: Any) -> DatasetConfig:
     return dataclasses.replace(base, **changes)
 
 
-def slow_rate(seconds: float) -> Callable[[int], float]:
-    """A constant learning rate that takes its time, so that something can happen meanwhile."""
+def slow_rate() -> Callable[[int], float]:
+    """A constant learning rate, after TOY_SECONDS_PER_STEP, in which something can happen."""
+    seconds = float(os.environ.get("TOY_SECONDS_PER_STEP", "0"))
 
     def rate(step: int) -> float:
         time.sleep(seconds)
