@@ -8,10 +8,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping
 
-import jax
-import numpy as np
-from jax.experimental import multihost_utils
-
+from mt5x import distributed
 from mt5x.errors import UserError
 from mt5x.evaluation import Evaluator
 from mt5x.input_pipeline import DatasetConfig
@@ -57,14 +54,30 @@ class EarlyStopping:
         evaluator: Evaluator,
         scored: DatasetConfig | None,
         teacher_forced: DatasetConfig | None,
+        trained: DatasetConfig,
     ) -> None:
-        """Refuses a figure that the run's evaluations will not have; see `MonitoredMetric.check`.
+        """Refuses a figure that the run's evaluations will not have; says what is not zero-shot.
+
+        Args:
+          evaluator: how tasks are scored.
+          scored: what is scored with the tasks' metrics; None for nothing.
+          teacher_forced: what the loss is measured on; None for nothing.
+          trained: what is trained on.
 
         Raises:
-          UserError: they will not.
+          UserError: there will be no such figure; the nearest names are offered.
         """
         if self.monitored is not None:
             self.monitored.check(evaluator, scored, teacher_forced)
+            self.monitored.note_other_languages(trained, "ends the run")
+
+    def rule(
+        self, scored: DatasetConfig | None, teacher_forced: DatasetConfig | None
+    ) -> str | None:
+        """The figure in words, for the record of how a result was chosen; None without one."""
+        if self.monitored is None:
+            return None
+        return self.monitored.described(scored, teacher_forced)
 
     def verdict(self, history_of: Callable[[str], Mapping[int, float]]) -> str | None:
         """Why the run should end now, or None if it should not.
@@ -73,24 +86,22 @@ class EarlyStopping:
           history_of: gives the values of a figure by the steps of its evaluations; with several
             processes the first one's count.
         """
-        if self.monitored is None:
+        monitored = self.monitored
+        if monitored is None:
             return None
-        history = history_of(self.monitored.name)
+        return distributed.from_first(lambda: self._verdict(monitored, history_of(monitored.name)))
+
+    def _verdict(self, monitored: MonitoredMetric, history: Mapping[int, float]) -> str | None:
         best_step, best, since = None, None, 0
         for step in sorted(history):
-            if self.monitored.improves(history[step], best, self.min_delta):
+            if monitored.improves(history[step], best, self.min_delta):
                 best_step, best, since = step, history[step], 0
             else:
                 since += 1
-        if not _agreed(since >= self.patience):
+        if since < self.patience:
             return None
-        return f"{self.metric} has not improved in {self.patience} evaluations; its best was " + (
-            "not a number" if best is None else f"{best:.6g} at step {best_step}"
+        found = "not a number" if best is None else f"{best:.6g} at step {best_step}"
+        return (
+            f"{monitored.name} has not improved in {self.patience} evaluations; its best was "
+            f"{found}"
         )
-
-
-def _agreed(first_says: bool) -> bool:
-    """What the first process says, on all of them: it alone holds the history."""
-    if jax.process_count() == 1:
-        return first_says
-    return bool(multihost_utils.broadcast_one_to_all(np.asarray(first_says)))

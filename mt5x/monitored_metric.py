@@ -6,8 +6,11 @@ metric functions return, `training_eval/TASK/METRIC` for the teacher-forced loss
 
 import dataclasses
 import math
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
+
+import jax
 
 from mt5x import input_pipeline
 from mt5x.errors import UserError, nearest
@@ -82,6 +85,30 @@ class MonitoredMetric:
             )
         return float(figures[self.name])
 
+    def described(self, scored: DatasetConfig | None, teacher_forced: DatasetConfig | None) -> str:
+        """The figure in words: its name, its mode where lower is better, and the split."""
+        dataset = scored if self.kind == SCORED else teacher_forced
+        split = "" if dataset is None else f" on {dataset.split}"
+        return f"{self.name}{' (lowest)' if self.mode == 'min' else ''}{split}"
+
+    def note_other_languages(self, trained: DatasetConfig, what: str) -> None:
+        """Says on standard error if the figure is of a language that is not trained on.
+
+        Args:
+          trained: what is trained on.
+          what: what the figure does, as 'chooses the checkpoint'.
+        """
+        tasks = input_pipeline.tasks_with_split(trained.mixture_or_task_name, trained.split)
+        of_training = set().union(*(languages(task.name) for task in tasks))
+        others = languages(self.task) - of_training
+        if of_training and others and jax.process_index() == 0:
+            print(
+                f"mt5x: note: {self.macro}={self.name} {what} by {' and '.join(sorted(others))}, "
+                f"which this run does not train on ({' '.join(sorted(of_training))}): its results "
+                "are not zero-shot",
+                file=sys.stderr,
+            )
+
     def improves(self, value: float, best: float | None, min_delta: float = 0.0) -> bool:
         """Whether `value` is better than `best` by more than `min_delta`; NaN never is."""
         if math.isnan(value):
@@ -142,6 +169,11 @@ class MonitoredMetric:
                 f"{self.macro}={self.name}: {self.task} has no metric {self.metric}"
                 f"{nearest(self.metric, known)}; it has {', '.join(sorted(known))}"
             )
+
+
+def languages(task: str) -> set[str]:
+    """The languages that a task's name ends in: {'ar', 'de'} of 'mlqa_cross_eval.ar.de:short'."""
+    return set(task.partition(":")[0].split(".")[1:])
 
 
 def _metric_names(evaluator: Evaluator, task: Any, dataset: DatasetConfig) -> Collection[str]:

@@ -149,7 +149,7 @@ def train(
     skipped = Skipped.of(skip_batches)
     scored = infer_eval_dataset_cfg if eval_period else None
     teacher_forced = train_eval_dataset_cfg if eval_period and eval_steps else None
-    early_stopping.check(evaluator, scored, teacher_forced)
+    early_stopping.check(evaluator, scored, teacher_forced, train_dataset_cfg)
     keep_best = checkpoint_cfg.keep_best
     keep_best.check(evaluator, scored, teacher_forced, train_dataset_cfg)
     run_record.refuse_other_config(run)
@@ -163,6 +163,7 @@ def train(
     if newest is not None:
         position = _position_of(newest, step, run, position, skipped)
     start = position.first_step
+    model.optimizer_def.check_start(start)
     last = _last_step(total_steps, relative_steps, start)
     batches = batch_stream.numbered(input_pipeline.training_batches(
         train_dataset_cfg, random_seed, position.batches,
@@ -188,7 +189,8 @@ def train(
             eval_period, eval_steps, run / "inference_eval", log,
         )  # fmt: skip
         rule = keep_best.rule(scored, teacher_forced)
-        selection = Selection(run, keep_best, rule, checkpoints, log.history)
+        ended_by = early_stopping.rule(scored, teacher_forced)
+        selection = Selection(run, keep_best, rule, checkpoints, log.history, ended_by)
         train_step = steps.train_step(model, mesh, num_microbatches)
         dropout_key = jax.random.key(random_seed)
         stop = closing.enter_context(StopRequest())

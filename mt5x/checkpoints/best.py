@@ -11,25 +11,25 @@ import dataclasses
 import functools
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from mt5x import distributed, input_pipeline
+from mt5x import distributed
 from mt5x.checkpoints import native
 from mt5x.checkpoints.saving import CheckpointDirectory
 from mt5x.errors import UserError
 from mt5x.evaluation import Evaluator
 from mt5x.input_pipeline import DatasetConfig
-from mt5x.monitored_metric import SCORED, MonitoredMetric
+from mt5x.monitored_metric import MonitoredMetric
 from mt5x.run_record import write_whole
 
 BEST = "best"
 LAST = "last"
 FILE = "selection.json"
+_ENDED_BY = "early_stopping"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,30 +82,13 @@ class KeepBest:
         if self.monitored is None:
             return
         self.monitored.check(evaluator, scored, teacher_forced)
-        tasks = input_pipeline.tasks_with_split(trained.mixture_or_task_name, trained.split)
-        of_training = set().union(*(languages(task.name) for task in tasks))
-        others = languages(self.monitored.task) - of_training
-        if of_training and others and jax.process_index() == 0:
-            print(
-                f"mt5x: note: KEEP_BEST_METRIC={self.monitored.name} chooses the checkpoint by "
-                f"{' and '.join(sorted(others))}, which this run does not train on "
-                f"({' '.join(sorted(of_training))}): its results are not zero-shot",
-                file=sys.stderr,
-            )
+        self.monitored.note_other_languages(trained, "chooses the checkpoint")
 
     def rule(self, scored: DatasetConfig | None, teacher_forced: DatasetConfig | None) -> str:
         """Words for the rule: 'last', or 'best FIGURE on SPLIT'."""
         if self.monitored is None:
             return LAST
-        dataset = scored if self.monitored.kind == SCORED else teacher_forced
-        split = "" if dataset is None else f" on {dataset.split}"
-        lowest = " (lowest)" if self.monitored.mode == "min" else ""
-        return f"{BEST} {self.monitored.name}{lowest}{split}"
-
-
-def languages(task: str) -> set[str]:
-    """The languages that a task's name ends in: {'ar', 'de'} of 'mlqa_cross_eval.ar.de:short'."""
-    return set(task.partition(":")[0].split(".")[1:])
+        return f"{BEST} {self.monitored.described(scored, teacher_forced)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +102,7 @@ class Selection:
       checkpoints: the run's.
       history_of: gives the values of a figure by the steps of its evaluations; with several
         processes the first one's count.
+      ended_by: the figure that may end the run early, which is a choice too; None for none.
     """
 
     model_dir: Path
@@ -126,6 +110,7 @@ class Selection:
     rule: str
     checkpoints: CheckpointDirectory
     history_of: Callable[[str], Mapping[int, float]]
+    ended_by: str | None = None
 
     @property
     def by_figure(self) -> bool:
@@ -173,6 +158,8 @@ class Selection:
         record = {
             "rule": self.rule, "checkpoint": f"{native.PREFIX}_{step}", "step": step, **more
         }  # fmt: skip
+        if self.ended_by is not None:
+            record[_ENDED_BY] = self.ended_by
         write_whole(self.model_dir / FILE, json.dumps(record, indent=1) + "\n")
 
 
@@ -186,18 +173,25 @@ def rule_of(checkpoint_path: str | None) -> str:
     Raises:
       UserError: it is a run's `best` and the run does not say by which rule.
     """
-    path = Path(checkpoint_path or "")
-    if path.name == BEST:
-        file = path.with_name(FILE)
+    if not checkpoint_path:
+        return LAST
+    path = Path(checkpoint_path)
+    step = native.step_of(path)
+    file = (path if step is None and path.name != BEST else path.parent) / FILE
+    rule = LAST if step is None else f"step {step}"
+    if path.name == BEST or file.is_file():
         try:
-            return str(json.loads(file.read_text(encoding="utf-8"))["rule"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            record = json.loads(file.read_text(encoding="utf-8"))
+            rule = str(record["rule"]) if path.name == BEST else rule
+            ended_by = record.get(_ENDED_BY)
+        except (AttributeError, OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{file} does not say how {path} was chosen ({error}); name a checkpoint by its "
-                "step instead"
+                "step instead, and take the file away"
             ) from error
-    step = native.step_of(path)
-    return LAST if step is None else f"step {step}"
+        if ended_by is not None:
+            rule += f", training ended by {ended_by}"
+    return rule
 
 
 def _link(link: Path, target: str) -> None:

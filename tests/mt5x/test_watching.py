@@ -12,7 +12,7 @@ import pytest
 from mt5x import flops, hardware, optimizers, run_record, steps, train_state
 from mt5x.anomaly import SpikeRule
 from mt5x.batch_stream import NumberedBatch, Skipped, numbered
-from mt5x.checkpoints import native
+from mt5x.checkpoints import best, native
 from mt5x.curve import Curve
 from mt5x.early_stopping import EarlyStopping
 from mt5x.errors import UserError
@@ -241,6 +241,10 @@ def test_a_run_that_no_longer_improves_ends_early_and_stays_so(tmp_path):
     assert run(tmp_path / "whole", 6, early_stopping=stopping(2), **EVALUATE) == whole
     assert (tmp_path / "whole" / "metrics.jsonl").read_text() == written
 
+    # That a figure decided goes with the results, as with the best checkpoint.
+    figure = "training_eval/toy_eval.aa/loss (lowest) on validation"
+    assert best.rule_of(str(tmp_path / "whole")) == f"last, training ended by {figure}"
+
     # In two parts it ends where it ends in one.
     first = run(tmp_path / "parts", 2, early_stopping=stopping(2), **EVALUATE)
     assert (first.step, first.stopped_early) == (2, None)
@@ -281,3 +285,12 @@ def test_a_rule_without_meaning_is_refused():
         with pytest.raises(UserError, match="EARLY_STOPPING_"):
             EarlyStopping(**{"metric": "eval/task/f1", **wrong})
     assert EarlyStopping().verdict(lambda name: {}) is None
+
+
+def test_a_run_that_would_end_by_a_language_it_does_not_train_on_is_told(capsys):
+    toy.register()
+    trained = toy.dataset(mixture_or_task_name="toy_eval.aa", split="validation")
+    for language, told in (("bb", True), ("aa", False)):
+        rule = EarlyStopping(f"training_eval/toy_eval.{language}/loss")
+        rule.check(Evaluator(toy.labels_of), None, toy.dataset(split="validation"), trained)
+        assert ("EARLY_STOPPING_METRIC" in capsys.readouterr().err) == told
