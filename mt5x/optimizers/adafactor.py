@@ -30,7 +30,6 @@ class Adafactor(Optimizer):
 
     Attributes:
         decay_rate: exponent of the second moment's decay, 1 - (step + 1)^-decay_rate.
-        step_offset: subtracted from the step in that decay, to start it anew in fine-tuning.
         clipping_threshold: root-mean-square above which an update is scaled down; None for never.
         multiply_by_parameter_scale: scales each update by its parameter's root mean square.
         factored: keeps row and column means instead of the whole second moment of large matrices.
@@ -46,7 +45,6 @@ class Adafactor(Optimizer):
     """
 
     decay_rate: float = 0.8
-    step_offset: int = 0
     clipping_threshold: float | None = 1.0
     multiply_by_parameter_scale: bool = True
     factored: bool = True

@@ -33,8 +33,6 @@ class AdamW(Optimizer):
         weight_decay: times the learning rate, the share of a parameter taken off each step.
         no_decay: parameters with a path that one of these regular expressions matches whole are
             not decayed: by default scales, biases, and the tables of relative positions.
-        step_offset: the step at which both means were zero, which their correction needs: that of
-            the initial checkpoint where its optimizer's state is not taken but its step is.
     """
 
     b1: float = 0.9
@@ -42,7 +40,6 @@ class AdamW(Optimizer):
     eps: float = 1e-8
     weight_decay: float = 0.01
     no_decay: Sequence[str] = (".*/scale", ".*/bias", ".*/rel_embedding")
-    step_offset: int = 0
 
     def __post_init__(self) -> None:
         """Makes a list, as gin gives it, hashable, and refuses what is no pattern."""

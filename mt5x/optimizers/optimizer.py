@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from mt5x.errors import UserError
+
 Array = jax.Array
 Slots = dict[str, Array]
 
@@ -23,9 +25,24 @@ class Optimizer(abc.ABC):
     Attributes:
         global_norm_clip_threshold: gradients are scaled down to this norm, taken over all of them
             (arXiv 1211.5063); None for never. T5X's name and arithmetic.
+        step_offset: the step from which the optimizer counts, that of the initial checkpoint to
+            start its memory anew in fine-tuning.
     """
 
     global_norm_clip_threshold: float | None = None
+    step_offset: int = 0
+
+    def check_start(self, step: int) -> None:
+        """Refuses to begin at a step before `step_offset`, where the counting has no meaning.
+
+        Raises:
+            UserError: it is before.
+        """
+        if step < self.step_offset:
+            raise UserError(
+                f"STEP_OFFSET={self.step_offset} is beyond step {step}, at which this run begins; "
+                f"set STEP_OFFSET={step}"
+            )
 
     def init(self, params: Any) -> dict[str, Any]:
         """The state before the first step.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mt5x.errors import UserError
-from mt5x.optimizers import Adafactor, learning_rate
+from mt5x.optimizers import Adafactor, AdamW, learning_rate
 from tests.mt5x.networks import largest_difference, loss_and_grads
 
 
@@ -111,9 +111,9 @@ def test_weight_decay_and_momentum():
 
 def test_weight_decay_by_a_power_of_the_learning_rate_and_the_largest_scale():
     params, grads = {"w": jnp.full((3,), 2.0)}, {"w": jnp.ones((3,))}
-    settings = {"weight_decay_rate_lr_exponent": 2.0, "multiply_by_parameter_scale": False}
+    squared = Adafactor(weight_decay_rate_lr_exponent=2.0, multiply_by_parameter_scale=False)
     for share, expected in ((0.5, 0.5 * 0.01), (None, 0.01)):
-        optimizer = Adafactor(weight_decay_rate=share, **settings)
+        optimizer = dataclasses.replace(squared, weight_decay_rate=share)
         new, _ = optimizer.update(grads, optimizer.init(params), params, 0.1)
         np.testing.assert_allclose(new["w"], 2.0 * (1 - expected) - 0.1, rtol=1e-6)
     bounded = Adafactor(max_parameter_scale=0.5)
@@ -199,3 +199,10 @@ def test_a_wrong_factor_is_named():
         learning_rate("constant * linear_decay")
     with pytest.raises(UserError, match=r"multiplies by 0\.0.*LEARNING_RATE_DECAY"):
         learning_rate("constant * decay_every", decay_factor=0.0)
+
+
+@pytest.mark.parametrize("optimizer", [Adafactor(step_offset=9), AdamW(step_offset=9)])
+def test_a_run_cannot_begin_before_the_step_that_is_counted_from(optimizer):
+    optimizer.check_start(9)
+    with pytest.raises(UserError, match=r"STEP_OFFSET=9 is beyond step 0.*set STEP_OFFSET=0"):
+        optimizer.check_start(0)
