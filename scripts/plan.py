@@ -7,7 +7,7 @@ SUMMARY = "say where a model's arrays will live and whether training fits, witho
 EXAMPLES = """\
   mt5x plan --model=mt5_xxl --devices=32 --device=v4
   mt5x plan --model=mt5_base --devices=1 --memory=16GiB --batch_size=32 --inputs=512 --targets=64
-  mt5x plan --model=mt5_xl --devices=8 --gin.OPTIMIZER=@optimizers.AdamW() \\
+  mt5x plan --model=mt5_xl --devices=8 --gin.OPTIMIZER='@optimizers.AdamW()' \\
     --gin.FREEZE="['encoder/.*', 'token_embedder/.*']"
 what it advises goes to `mt5x train` as --gin.NUM_PARTITIONS=4 --gin.REMAT_POLICY=full ...
 """
