@@ -165,9 +165,9 @@ class MonitoredMetric:
         if self.kind == SCORED:
             known = _metric_names(evaluator, tasks[self.task], dataset)
         if known and self.metric not in known:
+            near = nearest(self.metric, known) or f"; it has {', '.join(sorted(known))}"
             raise UserError(
-                f"{self.macro}={self.name}: {self.task} has no metric {self.metric}"
-                f"{nearest(self.metric, known)}; it has {', '.join(sorted(known))}"
+                f"{self.macro}={self.name}: {self.task} has no metric {self.metric}{near}"
             )
 
 
