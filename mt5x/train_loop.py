@@ -145,6 +145,8 @@ def train(
     name = train_dataset_cfg.mixture_or_task_name
     input_pipeline.tasks_with_split(name, train_dataset_cfg.split)
     input_pipeline.check_vocabulary(name, model.module.config.vocab_size)
+    if log_period < 1:
+        raise UserError(f"LOG_PERIOD={log_period} must be 1 step or more")
     evaluator = evaluator or Evaluator()
     skipped = Skipped.of(skip_batches)
     scored = infer_eval_dataset_cfg if eval_period else None
