@@ -30,3 +30,5 @@ def run(args: argparse.Namespace) -> None:
     if result.stopped_early is not None:
         print(f"stopped early: {result.stopped_early}")
     print(f"trained to step {result.step}: {result.checkpoint}")
+    if result.best is not None:
+        print(f"best checkpoint: {result.best}, also as {result.best.with_name('best')}")

@@ -7,6 +7,7 @@ and the version of this code. A finished stage is found again under that name an
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from mt5x import __version__, config
 
 # Written into every stage's hash: raise it when a change of code changes results.
 RESULTS_VERSION = 1
+
+# Macros that name a figure of a run's evaluations.
+_NAMED_FIGURES = frozenset({"KEEP_BEST_METRIC", "EARLY_STOPPING_METRIC"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +58,9 @@ class Study:
       transfers: the target tasks.
       pretraining: gin macros of the pretraining by span corruption.
       lm_statistics: gin macros of the LM statistics of the pretrained model.
-      finetuning: gin macros that all fine-tunings share.
+      finetuning: gin macros that all fine-tunings share. A figure in them may hold '{source}' for
+        the language trained on: with KEEP_BEST_METRIC='eval/panx_eval.{source}/span_f1' the
+        checkpoint that is best in it is evaluated.
       macros: gin macros of every stage.
       seeds: one full set of stages for each.
     """
@@ -80,8 +86,8 @@ class Stage:
       name: readable, unique in the study.
       kind: 'train', 'evaluate', 'lm_statistics' or 'majority_baseline'.
       gin_files: its configuration.
-      macros: its bindings; '{folder}' stands for its own folder and '{NAME}' for the folder of
-        the parent called NAME.
+      macros: its bindings; '{folder}' stands for its own folder, '{NAME}' for the folder of the
+        parent called NAME, and '{NAME}/best' for the best checkpoint in that.
       parents: names of the stages whose output it reads.
       seed: random seed.
       task: as in the result table.
@@ -130,14 +136,17 @@ def _stages_of_seed(study: Study, seed: int) -> list[Stage]:
     for transfer in study.transfers:
         stages.append(_baseline(study, transfer, seed))
         for source in transfer.languages:
+            finetuning = {**common, **study.finetuning, **transfer.macros}
+            for name in _NAMED_FIGURES & finetuning.keys():
+                if finetuning[name] is not None:
+                    finetuning[name] = finetuning[name].format(source=source)
+            chosen = "/best" if finetuning.get("KEEP_BEST_METRIC") else ""
             finetune = Stage(
                 name=f"finetune-{transfer.task}-{source}{suffix}",
                 kind="train",
                 gin_files=(study.model, "t5x_configs/runs/finetune.gin"),
                 macros={
-                    **common,
-                    **study.finetuning,
-                    **transfer.macros,
+                    **finetuning,
                     "MIXTURE_OR_TASK_NAME": transfer.mixture.format(source=source),
                     "INITIAL_CHECKPOINT_PATH": f"{{{pretrain.name}}}",
                     "MODEL_DIR": "{folder}",
@@ -155,7 +164,7 @@ def _stages_of_seed(study: Study, seed: int) -> list[Stage]:
                     "MIXTURE_OR_TASK_NAME": transfer.mixture.format(source=source),
                     "EVALUATOR_ONLY": _eval_tasks(transfer),
                     "SPLIT": transfer.split,
-                    "CHECKPOINT_PATH": f"{{{finetune.name}}}",
+                    "CHECKPOINT_PATH": f"{{{finetune.name}}}{chosen}",
                     "EVAL_OUTPUT_DIR": "{folder}",
                 },
                 parents=(finetune.name,),
@@ -215,12 +224,11 @@ def data_fingerprint(data_dir: str | Path) -> str:
 
 
 def gin_bindings(macros: Mapping[str, Any], folders: Mapping[str, str]) -> list[str]:
-    """Writes macros as gin bindings, with folders filled in for '{NAME}'."""
+    """Writes macros as gin bindings, with folders filled in for '{NAME}' and '{NAME}/best'."""
 
     def literal(value: Any) -> str:
-        if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
-            return repr(folders[value[1:-1]])
-        return repr(value)
+        place = re.fullmatch(r"\{(.*)\}(/best)?", value) if isinstance(value, str) else None
+        return repr(value if place is None else folders[place[1]] + (place[2] or ""))
 
     return [f"{name} = {literal(value)}" for name, value in macros.items()]
 

@@ -33,7 +33,8 @@ class ResultRow:
       value: its value; scores are in percent, `lm_nll` in nats per target token.
       num_examples: examples that the value is a mean over.
       step: training step of the checkpoint.
-      selection: how the checkpoint was chosen, such as 'last'.
+      selection: how the checkpoint was chosen: 'last', or 'best FIGURE on SPLIT'; what was chosen
+        by a target language is not zero-shot.
       provenance: stage hash, commit, versions.
     """
 

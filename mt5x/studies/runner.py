@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mt5x import config
+from mt5x.checkpoints import best
 from mt5x.run_record import environment, write_whole
 from mt5x.studies import plan
 from mt5x.studies.plan import Stage, Study
@@ -46,7 +47,8 @@ def run(study: Study, jobs: Mapping[str, Job]) -> Path:
         places = {name: str(folders[name]) for name in stage.parents} | {"folder": str(folder)}
         config.load(stage.gin_files, plan.gin_bindings(stage.macros, places))
         figures = jobs[stage.kind](title)
-        rows = _rows(study, stage, figures, folder.name, record)
+        selection = best.rule_of(config.macro("CHECKPOINT_PATH"))
+        rows = _rows(study, stage, figures, selection, folder.name, record)
         folder.mkdir(parents=True, exist_ok=True)
         done = {"rows": [dataclasses.asdict(row) for row in rows]}
         write_whole(folder / _DONE, json.dumps(done, ensure_ascii=False) + "\n")
@@ -69,7 +71,12 @@ def _folders(study: Study, stages: list[Stage]) -> dict[str, Path]:
 
 
 def _rows(
-    study: Study, stage: Stage, figures: Figures, key: str, record: dict[str, Any]
+    study: Study,
+    stage: Stage,
+    figures: Figures,
+    selection: str,
+    key: str,
+    record: dict[str, Any],
 ) -> list[ResultRow]:
     rows = []
     for target, metrics in figures.items():
@@ -88,6 +95,7 @@ def _rows(
                     value=metrics[metric],
                     num_examples=int(metrics["num_examples"]),
                     step=int(metrics["step"]),
+                    selection=selection,
                     provenance={"stage": key, **record},
                 )
             )

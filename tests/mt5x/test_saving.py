@@ -15,6 +15,7 @@ from mt5x.checkpoints.best import KeepBest
 from mt5x.checkpoints.saving import CheckpointDirectory
 from mt5x.errors import UserError
 from mt5x.evaluation import Evaluator
+from mt5x.monitored_metric import languages
 from mt5x.train_loop import CheckpointConfig, TrainResult, train
 from tests.mt5x import toy
 
@@ -201,9 +202,9 @@ def test_choosing_by_another_language_than_the_trained_ones_is_said(capsys):
 
 
 def test_languages_are_what_a_task_s_name_ends_in():
-    assert best.languages("mlqa_cross_eval.ar.de:short") == {"ar", "de"}
-    assert best.languages("panx_eval.en") == {"en"}
-    assert best.languages("toy_train") == set()
+    assert languages("mlqa_cross_eval.ar.de:short") == {"ar", "de"}
+    assert languages("panx_eval.en") == {"en"}
+    assert languages("toy_train") == set()
 
 
 @pytest.mark.parametrize("keep", [0, -1])

@@ -1,11 +1,13 @@
 """A study expands to stages named by what determines them, and no stage runs twice."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import gin
 import pytest
 
+from mt5x import config
 from mt5x.errors import UserError
 from mt5x.studies import jobs, plan, runner
 from mt5x.studies.plan import Study, Transfer
@@ -131,6 +133,35 @@ def test_moving_the_output_reruns_everything_under_the_same_names(study, tmp_pat
         for one in (study, moved)
     ]
     assert names[0] == names[1]
+
+
+def test_the_best_checkpoint_is_evaluated_and_its_rule_is_in_every_row(study):
+    evaluated = []
+
+    class Chooses(Recorder):
+        def _train(self, title: str) -> runner.Figures:
+            figure = config.macro("KEEP_BEST_METRIC")
+            if figure is not None:
+                folder = Path(config.macro("MODEL_DIR"))
+                folder.mkdir(parents=True)
+                rule = {"rule": f"best {figure} on validation"}
+                (folder / "selection.json").write_text(json.dumps(rule))
+            return super()._train(title)
+
+        def _figures(self, title: str) -> runner.Figures:
+            evaluated.append(config.macro("CHECKPOINT_PATH"))
+            return super()._figures(title)
+
+    figure = "eval/panx_eval.{source}/span_f1"
+    by_source = dataclasses.replace(
+        study, finetuning={**study.finetuning, "KEEP_BEST_METRIC": figure}
+    )
+    rows = read_rows(runner.run(by_source, Chooses().kinds()))
+    for row in rows:
+        tuned = row.stage.startswith("evaluate-")
+        expected = f"best eval/panx_eval.{row.source}/span_f1 on validation" if tuned else "last"
+        assert row.selection == expected
+    assert sum(str(path).endswith("/best") for path in evaluated) == 2
 
 
 def test_rows_survive_the_file(tmp_path):
