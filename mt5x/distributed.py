@@ -38,6 +38,9 @@ _CONNECTION_LOST = re.compile(
     re.IGNORECASE,
 )
 
+# Whether this process is one of several; JAX itself would start its devices to tell.
+_several = False
+
 
 @dataclasses.dataclass(frozen=True)
 class Processes:
@@ -122,7 +125,8 @@ def join(processes: Processes = Processes()) -> None:
         return
     import jax
 
-    lost_peer.tell_in_one_sentence()
+    if not processes.alone:
+        lost_peer.tell_in_one_sentence()
     timer = threading.Timer(processes.initialization_timeout, _give_up, (processes,))
     timer.daemon = True
     timer.start()
@@ -141,6 +145,7 @@ def join(processes: Processes = Processes()) -> None:
         # A TPU VM of which nobody knows a pod.
         if not processes.alone:
             raise UserError(f"the processes cannot be joined: {_first_line(error)}") from error
+        return
     except RuntimeError as error:
         raise UserError(
             "this process cannot join the others at "
@@ -154,6 +159,10 @@ def join(processes: Processes = Processes()) -> None:
             f"--process_count={processes.process_count} on this process and "
             f"{jax.process_count()} on process 0: give all the same"
         )
+    global _several
+    _several = jax.process_count() > 1
+    if _several:
+        lost_peer.tell_in_one_sentence()
     # JAX takes SIGTERM for itself; `interruption` handles it, and what does not train dies of it.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
@@ -165,17 +174,19 @@ def leave(code: int) -> None:
     JAX would wait at exit for the others, which wait for this one in the middle of a step. What
     is to be told must have been printed.
     """
-    if not _joined():
+    if not _several:
         return
+    import jax
+
     _flush()
-    if _index() == 0:
+    if jax.process_index() == 0:
         time.sleep(_GRACE_SECONDS)
     os._exit(code)
 
 
 def leave_with_traceback(error: BaseException) -> None:
     """As `leave`, for an error that is a defect and keeps its traceback."""
-    if _joined():
+    if _several:
         wait_if_peer_was_lost(error)
         traceback.print_exception(error)
         leave(1)
@@ -186,7 +197,7 @@ def wait_if_peer_was_lost(error: BaseException) -> None:
 
     Returns where it is an error of this process's own, or nobody is found to be lost.
     """
-    if not _joined():
+    if not _several:
         return
     cause: BaseException | None = error
     while cause is not None:
@@ -255,17 +266,6 @@ def barrier(name: str) -> None:
         from jax.experimental import multihost_utils
 
         multihost_utils.sync_global_devices(name)
-
-
-def _joined() -> bool:
-    jax = sys.modules.get("jax")
-    return jax is not None and jax.distributed.is_initialized()
-
-
-def _index() -> int:
-    import jax
-
-    return jax.process_index()
 
 
 def _cluster_tells() -> bool:

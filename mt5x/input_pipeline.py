@@ -104,10 +104,10 @@ def check_shards(config: DatasetConfig) -> None:
         raise UserError(f"DATA_SHARDS={shards} must be 1 or more; use 1 for one stream")
     if rows % shards:
         fitting = [count for count in range(1, rows + 1) if rows % count == 0]
-        closest = sorted(fitting, key=lambda count: abs(count - shards))[:2]
+        near = [max(n for n in fitting if n < shards), *[n for n in fitting if n > shards][:1]]
         raise UserError(
             f"DATA_SHARDS={shards} does not divide BATCH_SIZE={rows}: each part of the data gives "
-            f"as many rows of a batch; use {' or '.join(map(str, sorted(closest)))}"
+            f"as many rows of a batch; use {' or '.join(map(str, near))}"
         )
     for task in tasks_with_split(config.mixture_or_task_name, config.split) if shards > 1 else ():
         examples = task.source.num_input_examples(config.split)

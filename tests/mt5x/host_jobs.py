@@ -6,7 +6,7 @@
 import sys
 from pathlib import Path
 
-from mt5x import distributed, run_record
+from mt5x import distributed, inference, run_record
 from mt5x.evaluation import Evaluator
 from mt5x.partitioning import Partitioner
 from mt5x.train_loop import CheckpointConfig, train
@@ -45,6 +45,18 @@ def train_job(name: str, folder: Path, steps: int = STEPS) -> None:
     )
 
 
+def predict(folder: Path) -> None:
+    """Decodes inputs.txt, which has more lines than a batch, with a trained network."""
+    inference.predict(
+        model=toy.model(),
+        checkpoint_path=str(folder / "data_8" / f"checkpoint_{STEPS}"),
+        input_file=str(folder / "inputs.txt"),
+        output_file=str(folder / "predictions.jsonl"),
+        batch_size=8,
+        max_decode_length=8,
+    )
+
+
 def main(folder: Path, address: str, count: int, index: int) -> None:
     """Joins the others, trains all jobs, and goes on with one that a single process began."""
     distributed.join(distributed.Processes(False, address, count, index, 300))
@@ -52,6 +64,7 @@ def main(folder: Path, address: str, count: int, index: int) -> None:
     run_record.config.resolved = lambda: "TOY = True"
     for name in (*MESHES, "begun_by_one"):
         train_job(name, folder)
+    predict(folder)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,19 @@ def free_address() -> str:
 
 @contextmanager
 def processes(
-    commands: Sequence[Sequence[str]], logs: Path, **variables: str
+    commands: Sequence[Sequence[str]],
+    logs: Path,
+    variables: dict[str, str] | None = None,
+    own_variables: Sequence[dict[str, str]] | None = None,
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Starts `python -m` each command with four CPU devices; ends what is left of them."""
+    """Starts `python -m` each command with four CPU devices; ends what is left of them.
+
+    Args:
+      commands: one a process.
+      logs: the folder of what they write.
+      variables: of the environment of all.
+      own_variables: of the environment of each.
+    """
     environment = {
         **os.environ,
         "JAX_PLATFORMS": "cpu",
@@ -34,7 +44,7 @@ def processes(
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         # What depends on the order of a set would differ between the processes.
         "PYTHONHASHSEED": "random",
-        **variables,
+        **(variables or {}),
     }
     started = []
     for index, command in enumerate(commands):
@@ -43,7 +53,7 @@ def processes(
                 subprocess.Popen(
                     [sys.executable, "-m", *command],
                     cwd=ROOT,
-                    env=environment,
+                    env={**environment, **(own_variables[index] if own_variables else {})},
                     stdout=log,
                     stderr=subprocess.STDOUT,
                 )

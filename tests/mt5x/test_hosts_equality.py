@@ -28,6 +28,9 @@ def runs(tmp_path_factory) -> tuple[Path, Path]:
         patch.setattr(run_record.config, "resolved", lambda: "TOY = True")
         host_jobs.train_job("begun_by_one", one, steps=2)
         shutil.copytree(one / "begun_by_one", two / "begun_by_one")
+        for folder in (one, two):
+            texts = [f"is {number:03} even" for number in range(11)]
+            (folder / "inputs.txt").write_text("\n".join(texts) + "\n")
         address = free_address()
         commands = [
             ["tests.mt5x.host_jobs", str(two), address, "2", str(index)] for index in range(2)
@@ -35,6 +38,7 @@ def runs(tmp_path_factory) -> tuple[Path, Path]:
         with processes(commands, two) as started:
             for name in JOBS:
                 host_jobs.train_job(name, one)
+            host_jobs.predict(one)
             for index, process in enumerate(started):
                 assert process.wait(timeout=500) == 0, output(two, index)
         # What two processes wrote, one goes on with.
@@ -95,6 +99,17 @@ def test_every_example_is_evaluated_once_and_to_the_same_scores(runs):
     }
     for key in names:
         assert found[key] == pytest.approx(wanted[key], rel=1e-5)
+
+
+def test_predictions_are_those_of_one_process(runs):
+    wanted, found = (
+        [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+        for folder in runs
+    )
+    assert len(wanted) == len(found) == 11
+    for a, b in zip(wanted, found, strict=True):
+        assert (a["inputs"], a["prediction"]) == (b["inputs"], b["prediction"])
+        assert a["score"] == pytest.approx(b["score"], abs=1e-4)
 
 
 def test_one_process_goes_on_with_what_two_wrote(runs):

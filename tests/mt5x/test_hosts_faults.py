@@ -19,7 +19,7 @@ LOST = "process {} of this run has ended or cannot be reached"
 
 
 def started(
-    model_dir: Path, logs: Path, seconds_per_step: float
+    model_dir: Path, logs: Path, seconds_per_step: float = 0.0, **variables: str
 ) -> AbstractContextManager[list[subprocess.Popen[bytes]]]:
     """Two processes of `mt5x train`, begun anew or going on."""
     command = [
@@ -30,7 +30,7 @@ def started(
     ]  # fmt: skip
     logs.mkdir()
     both = [[*command, f"--process_index={index}"] for index in range(2)]
-    return processes(both, logs, TOY_SECONDS_PER_STEP=str(seconds_per_step))
+    return processes(both, logs, {"TOY_SECONDS_PER_STEP": str(seconds_per_step), **variables})
 
 
 def last_step(model_dir: Path) -> int:
@@ -53,7 +53,7 @@ def seconds_until_end(process: subprocess.Popen[bytes]) -> float:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
-    with started(folder / "run", folder / "logs", 0.0) as pair:
+    with started(folder / "run", folder / "logs") as pair:
         for index, process in enumerate(pair):
             assert process.wait(timeout=500) == 0, output(folder / "logs", index)
     return folder / "run"
@@ -91,10 +91,21 @@ def test_lost_processes_and_a_stop_change_no_parameter(tmp_path, undisturbed):
     assert LOST.format(0) in told
     assert "Traceback" not in told
 
-    with started(run, tmp_path / "fourth", 0.0) as pair:
+    with started(run, tmp_path / "fourth") as pair:
         for index, process in enumerate(pair):
             assert process.wait(timeout=500) == 0, output(tmp_path / "fourth", index)
     assert contents(run) == contents(undisturbed)
+
+
+def test_an_error_of_one_process_ends_both(tmp_path):
+    with started(tmp_path / "run", tmp_path / "logs", TOY_FAILS_AT_STEP="3") as pair:
+        assert pair[1].wait(timeout=500) == 1
+        assert seconds_until_end(pair[0]) < 60
+        assert pair[0].returncode not in (0, None)
+    assert "RuntimeError: a defect of one process" in output(tmp_path / "logs", 1)
+    told = output(tmp_path / "logs", 0)
+    assert LOST.format(1) in told
+    assert "Traceback" not in told
 
 
 def contents(run: Path) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import seqio
 import tensorflow as tf
 
@@ -81,11 +82,17 @@ def dataset(**changes: Any) -> DatasetConfig:
 
 
 def slow_rate() -> Callable[[int], float]:
-    """A constant learning rate, after TOY_SECONDS_PER_STEP, in which something can happen."""
+    """A constant learning rate, after TOY_SECONDS_PER_STEP, in which something can happen.
+
+    At TOY_FAILS_AT_STEP the second process fails.
+    """
     seconds = float(os.environ.get("TOY_SECONDS_PER_STEP", "0"))
+    fails = os.environ.get("TOY_FAILS_AT_STEP")
 
     def rate(step: int) -> float:
         time.sleep(seconds)
+        if fails == str(step) and jax.process_index() == 1:
+            raise RuntimeError("a defect of one process")
         return 0.01
 
     return rate
