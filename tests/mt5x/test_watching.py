@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mt5x import flops, hardware, optimizers, run_record, steps, train_state
 from mt5x.anomaly import SpikeRule
@@ -51,6 +52,16 @@ def logged(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+def on_tensorboard(folder: Path) -> dict[tuple[int, str], float]:
+    (file,) = folder.glob("events.out.tfevents.*")
+    found = {}
+    for record in tf.data.TFRecordDataset(str(file)):
+        event = tf.compat.v1.Event.FromString(record.numpy())
+        for one in event.summary.value:
+            found[event.step, one.tag] = float(tf.make_ndarray(one.tensor))
+    return found
+
+
 def params_of(result: TrainResult) -> list[np.ndarray]:
     model, mesh = toy.model(), Partitioner().mesh
     state = native.restore(
@@ -69,7 +80,7 @@ def broken_at(step: int):
 def test_all_figures_are_logged_every_period(tmp_path, monkeypatch):
     # A peak of its own for the CPU, to see that MFU is there where the device is known.
     monkeypatch.setattr(hardware, "_PEAK_TFLOPS", (("cpu", 0.1),))
-    result = run(tmp_path)
+    result = run(tmp_path, tensorboard=True)
     entries = logged(tmp_path)
     assert [entry["step"] for entry in entries] == [2, 4, 6]
     names = {
@@ -81,6 +92,11 @@ def test_all_figures_are_logged_every_period(tmp_path, monkeypatch):
         "timing/steps_per_second", "timing/tokens_per_second", "timing/mfu",
     }  # fmt: skip
     assert all(entry.keys() == names for entry in entries)
+    assert on_tensorboard(tmp_path) == {
+        (entry["step"], name): pytest.approx(entry[name], rel=1e-6)
+        for entry in entries
+        for name in names - {"step"}
+    }
 
     batches = list(zip(range(6), training_batches(toy.dataset(), 0), strict=False))[4:]
     real = [[int((b[name] > 0).sum()) for _, b in batches] for name in
@@ -255,6 +271,8 @@ def test_a_run_that_no_longer_improves_ends_early_and_stays_so(tmp_path):
 
 
 def test_a_wrong_figure_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(UserError, match="LOG_PERIOD=0 must be 1 step or more"):
+        run(tmp_path / "run", log_period=0)
     wrong = EarlyStopping("training_eval/toy_eval.aa/los")
     with pytest.raises(UserError, match=r"EARLY_STOPPING_METRIC.*did you mean loss"):
         run(tmp_path / "run", early_stopping=wrong, **EVALUATE)
