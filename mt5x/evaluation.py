@@ -154,7 +154,7 @@ class Evaluator:
             kind = (self._is_embedded(task.name), None if labels is None else tuple(labels))
             groups.setdefault(kind, []).append(index)
         total = sum(len(one.inputs) for one in examples)
-        progress = Progress(title, total)
+        progress = Progress(title, total, shown=jax.process_index() == 0)
         predicted: list[list[Any]] = [[] for _ in tasks]
         for (embedded, labels), members in groups.items():
             vocabulary = tasks[members[0]].output_features["targets"].vocabulary

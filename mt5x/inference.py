@@ -102,7 +102,7 @@ def predict_records(
     predictor: Predictor, records: list[dict[str, Any]], output_file: str, all_decodes: bool
 ) -> None:
     """Decodes the 'inputs' of records, with a progress bar, and writes them with predictions."""
-    progress = Progress("predict", len(records))
+    progress = Progress("predict", len(records), shown=jax.process_index() == 0)
     texts = [record["inputs"] for record in records]
     decodes = predictor.decodes(texts, advance=progress.advance)
     progress.close()
