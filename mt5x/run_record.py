@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ _PACKAGES = (
     "mt5x jax jaxlib flax optax orbax-checkpoint seqio tensorflow tensorflow-datasets numpy"
 ).split()
 
+CONFIG_FILE = "config.gin"
 VOCABULARY_FILE = "sentencepiece.model"
+
+_SECONDS_TO_APPEAR = 90
 
 # Changing one of these continues a run; anything else makes it another run.
 _MAY_CHANGE = frozenset(
@@ -46,7 +50,7 @@ def refuse_other_config(model_dir: Path) -> None:
     distributed.refuse_disagreement(
         {"config": config.resolved()}, "start all of them with the same gin files and flags"
     )
-    existing = model_dir / "config.gin"
+    existing = model_dir / CONFIG_FILE
     if not existing.is_file():
         return
     before = config.bindings_of(existing.read_text(encoding="utf-8"))
@@ -61,12 +65,34 @@ def refuse_other_config(model_dir: Path) -> None:
 
 
 def open_run(model_dir: Path, model: EncoderDecoderModel, mesh: Mesh, initial_step: int) -> None:
-    """Writes the record of a run that begins, or goes on, in `model_dir`; process 0 does."""
-    if jax.process_index() != 0:
-        return
+    """Writes the record of a run that begins, or goes on, in `model_dir`; process 0 does.
+
+    Raises:
+      UserError: it cannot be written, or another process does not see it.
+    """
+    if jax.process_index() == 0:
+        _write(model_dir, model, mesh, initial_step)
+    distributed.barrier("run record")
+    if jax.process_count() > 1:
+        distributed.refuse_disagreement(
+            {"MODEL_DIR": "with config.gin" if _appears(model_dir / CONFIG_FILE) else "without"},
+            "set MODEL_DIR to a folder that all hosts share",
+        )
+
+
+def _appears(file: Path) -> bool:
+    """Whether a file is there; a network's file system may show it late."""
+    for _ in range(_SECONDS_TO_APPEAR):
+        if file.is_file():
+            return True
+        time.sleep(1.0)
+    return False
+
+
+def _write(model_dir: Path, model: EncoderDecoderModel, mesh: Mesh, initial_step: int) -> None:
     model_dir.mkdir(parents=True, exist_ok=True)
     record = {"initial_step": initial_step, **environment()}
-    write_whole(model_dir / "config.gin", config.resolved())
+    write_whole(model_dir / CONFIG_FILE, config.resolved())
     write_whole(model_dir / "model-info.txt", parameter_overview(model, mesh))
     write_whole(model_dir / "environment.json", json.dumps(record, indent=1) + "\n")
     # SeqIO's vocabularies hold the serialised model, with the sentinels that were added to it.
