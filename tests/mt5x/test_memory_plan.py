@@ -146,7 +146,7 @@ def test_the_command_prints_mesh_shardings_memory_and_advice(capsys):
     adamw = ["--gin.OPTIMIZER=@optimizers.AdamW()", "--gin.FREEZE=['encoder/.*']"]
     assert main.main([*arguments, *adamw]) == 0
     printed = capsys.readouterr().out
-    assert "281,297,152 are trained, by AdamW" in printed
+    assert "281,293,504 are trained, by AdamW" in printed
     assert "1/2, frozen" in printed
     assert main.main([*arguments, "--gin.FREEZE=['encodr/.*']"]) == 2
     assert "did you mean encoder/.*" in capsys.readouterr().err
