@@ -1,11 +1,14 @@
 """Training curves: one JSON line a period, and TensorBoard through clu."""
 
+import errno
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import jax
 
+from mt5x.errors import UserError
 from mt5x.run_record import write_whole
 
 
@@ -25,7 +28,8 @@ class MetricsLog:
             return
         kept = [line for line in _lines(self._path) if json.loads(line)["step"] <= resume_step]
         write_whole(self._path, "".join(line + "\n" for line in kept))
-        self._stream = self._path.open("a", encoding="utf-8")
+        # Unbuffered, so that an entry is written or refused at once, and not again at the end.
+        self._stream = self._path.open("ab", buffering=0)
         if tensorboard:
             # Imported here: clu's writers bring TensorFlow with them.
             from clu import metric_writers
@@ -33,11 +37,22 @@ class MetricsLog:
             self._writer = metric_writers.SummaryWriter(str(model_dir))
 
     def write(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Adds one entry."""
+        """Adds one entry.
+
+        Raises:
+          UserError: the disk is full, or cannot be written.
+        """
         if jax.process_index() != 0:
             return
-        self._stream.write(json.dumps({"step": step, **scalars}) + "\n")
-        self._stream.flush()
+        line = (json.dumps({"step": step, **scalars}) + "\n").encode()
+        try:
+            if self._stream.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise UserError(
+                f"cannot write {self._path}: {error.strerror}; put it right and run the same "
+                "command again to resume"
+            ) from error
         if self._writer is not None:
             self._writer.write_scalars(step, dict(scalars))
 

@@ -8,7 +8,7 @@ from typing import TextIO
 
 import numpy as np
 
-from mt5x.checkpoints import formats, storage
+from mt5x.checkpoints import formats, native, storage
 from mt5x.checkpoints.architecture import config_of
 from mt5x.checkpoints.convert import Shown
 from mt5x.checkpoints.huggingface.safetensors_file import row_blocks
@@ -60,6 +60,8 @@ def page(found: Inspection, every_tensor: bool) -> str:
         lines.append(f"steps in the folder: {', '.join(map(str, found.steps))}")
     if source.step is not None:
         lines.append(f"step {source.step}")
+    if not storage.is_remote(source.location):
+        lines += _read_so_far(Path(source.location))
     lines += [_sizes(source), "", _total("parameters", source.parameters)]
     lines += _table(source.parameters, every_tensor)
     if source.slots:
@@ -78,6 +80,17 @@ _FORMAT_NAMES = {
 def _steps(location: str | Path) -> tuple[int, ...]:
     matches = (re.fullmatch(r"checkpoint_(\d+)", name) for name in storage.folders(location))
     return tuple(sorted(int(match[1]) for match in matches if match))
+
+
+def _read_so_far(checkpoint: Path) -> Iterator[str]:
+    position = native.data_position(checkpoint)
+    if position is not None:
+        parts = f" in {position.num_shards} parts" if position.num_shards > 1 else ""
+        yield (
+            f"data read since step {position.first_step}: {position.batches:,} batches of "
+            f"{position.batch_size} rows, {position.mixture_or_task_name} {position.split}{parts}, "
+            f"seed {position.seed}"
+        )
 
 
 def _not_finite(source: Source, stream: TextIO | None) -> tuple[str, ...]:

@@ -44,7 +44,9 @@ class CheckpointDirectory:
         self._in_background = contextlib.ExitStack()
         self._under_way: int | None = None
         handler = ocp.CompositeCheckpointHandler(ITEM, POSITION)
-        self._checkpointer = ocp.AsyncCheckpointer(handler)
+        # Folders first: where one cannot be made, Orbax's threads wait for it for minutes.
+        options = ocp.options.AsyncOptions(create_directories_asynchronously=False)
+        self._checkpointer = ocp.AsyncCheckpointer(handler, async_options=options)
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -62,7 +64,7 @@ class CheckpointDirectory:
         It returns when the state has been copied, so the caller may donate its buffers.
 
         Raises:
-          UserError: the disk is full.
+          UserError: the disk is full or cannot be written.
         """
         self.wait()
         if step in self._steps:
@@ -82,7 +84,7 @@ class CheckpointDirectory:
         """Returns when what `save` began is on the disk.
 
         Raises:
-          UserError: the disk is full.
+          UserError: the disk is full or cannot be written.
         """
         if self._under_way is None:
             return
@@ -132,14 +134,19 @@ class CheckpointDirectory:
         except Exception as error:
             self._remove(_PARTIAL)
             # TensorStore reports a full disk inside its own ValueError or RuntimeError.
-            full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or re.search(
-                r"No space left|RESOURCE_EXHAUSTED|Disk quota", str(error)
-            )
-            if not full:
-                raise
             last = self.latest_step
             kept = "none was saved yet" if last is None else f"{PREFIX}_{last} is whole"
-            raise UserError(
-                f"the disk of {self._model_dir} is full, so the checkpoint was not saved ({kept}); "
-                "free some space and run the same command again to resume"
-            ) from error
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or re.search(
+                r"No space left|RESOURCE_EXHAUSTED|Disk quota", str(error)
+            ):
+                raise UserError(
+                    f"the disk of {self._model_dir} is full, so the checkpoint was not saved "
+                    f"({kept}); free some space and run the same command again to resume"
+                ) from error
+            if isinstance(error, OSError) or "os_error_code" in str(error):
+                reason = re.sub(r"\s+", " ", str(error)).partition(" [os_error")[0]
+                raise UserError(
+                    f"the checkpoint could not be saved in {self._model_dir} ({reason}; {kept}); "
+                    "put it right and run the same command again to resume"
+                ) from error
+            raise

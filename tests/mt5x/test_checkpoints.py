@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mt5x import train_state
-from mt5x.checkpoints import native, saving
+from mt5x.checkpoints import inspection, native, saving
 from mt5x.data_position import DataPosition
 from mt5x.errors import UserError
 from mt5x.partitioning import make_mesh
@@ -114,6 +114,28 @@ def test_what_is_saved_is_the_state_of_its_step_though_its_buffers_are_given_awa
     directory.close()
     found = restore(tmp_path).as_checkpoint()
     jax.tree.map(np.testing.assert_array_equal, expected, found)
+
+
+def test_what_training_read_is_shown(tmp_path, state):
+    save(tmp_path, state, 7)
+    page = inspection.page(inspection.inspect(tmp_path, read=False), every_tensor=False)
+    assert "data read since step 0: 7 batches of 8 rows, toy_zeroshot train, seed 0" in page
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, state):
+    directory = saving.CheckpointDirectory(tmp_path / "run")
+    directory.save(state, 1)
+    directory.wait()
+    (tmp_path / "run").rename(tmp_path / "moved")
+    (tmp_path / "run").write_text("a file in its place")
+    with pytest.raises(UserError, match=r"could not be saved in .*checkpoint_1 is whole"):
+        save_and_wait(directory, state, 2)
+    directory.close()
+
+
+def save_and_wait(directory: saving.CheckpointDirectory, state: TrainState, step: int) -> None:
+    directory.save(state, step)
+    directory.wait()
 
 
 def test_one_that_was_cut_off_is_not_taken_for_whole(tmp_path, state):

@@ -40,14 +40,14 @@ class SomeDevices(Partitioner):
         return make_mesh(*self.axis_sizes(self.devices))
 
 
-def run(folder: Path, steps: int, partitioner: Partitioner = SomeDevices(), **changes: int):
+def run(folder: Path, steps: int, partitioner: Partitioner = SomeDevices(), period: int = 1000):
     return train(
         model=toy.model(),
         model_dir=str(folder),
         train_dataset_cfg=toy.dataset(),
         learning_rate_fn=lambda step: 0.01,
         total_steps=steps,
-        checkpoint_cfg=CheckpointConfig(**changes),
+        checkpoint_cfg=CheckpointConfig(period=period),
         partitioner=partitioner,
         eval_period=0,
         log_period=1,
