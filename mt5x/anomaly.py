@@ -56,8 +56,8 @@ class SpikeRule:
 
 
 @dataclasses.dataclass(frozen=True)
-class Spike:
-    """A loss that has stayed high.
+class High:
+    """A loss that is too high, perhaps for a moment.
 
     Attributes:
       steps: for how many steps.
@@ -68,6 +68,9 @@ class Spike:
     steps: int
     level: float
     limit: float
+
+    def __str__(self) -> str:
+        return f"the loss was above {self.limit:.4g} (median before: {self.level:.4g})"
 
 
 class LossLevel:
@@ -80,30 +83,29 @@ class LossLevel:
     def __init__(self, rule: SpikeRule):
         self._rule = rule
         self._normal: collections.deque[float] = collections.deque(maxlen=rule.window)
-        self._high: list[float] = []
+        self._too_high: list[float] = []
+        self.high: High | None = None
 
     @property
-    def high_steps(self) -> int:
-        """Steps up to now whose loss is too high, in a row."""
-        return len(self._high)
+    def is_spike(self) -> bool:
+        """Whether the loss has been high for so long that it is one."""
+        return self.high is not None and self.high.steps >= self._rule.steps
 
-    def add(self, loss: float) -> Spike | None:
-        """Takes the loss of the next step; returns the spike once it is one."""
+    def add(self, loss: float) -> None:
+        """Takes the loss of the next step."""
         rule = self._rule
         if rule.factor is None or len(self._normal) < rule.window:
             self._normal.append(loss)
-            return None
+            return
         level = statistics.median(self._normal)
         limit = rule.factor * level + rule.floor
-        if loss <= limit:
-            # What was high for a while was noise, and belongs to the level.
-            self._normal.extend([*self._high, loss])
-            self._high = []
-            return None
-        self._high.append(loss)
-        if len(self._high) < rule.steps:
-            return None
-        return Spike(len(self._high), level, limit)
+        if loss > limit:
+            self._too_high.append(loss)
+            self.high = High(len(self._too_high), level, limit)
+            return
+        # What was high for a while was noise, and belongs to the level.
+        self._normal.extend([*self._too_high, loss])
+        self._too_high, self.high = [], None
 
 
 def not_finite(metrics: Mapping[str, float], skips_nan_updates: bool = False) -> str | None:

@@ -102,18 +102,20 @@ class Curve:
 
     def _refuse_anomaly(self, step: _Step, means: dict[str, float]) -> None:
         what = anomaly.not_finite(means, self._skips_nan_updates)
-        if what is not None:
-            self._stop(Anomaly(what, step.number, step.number, [step.batch]), step)
-        spike = self._level.add(means["loss"])
-        if self._level.high_steps == 0:
+        if what is None:
+            self._level.add(means["loss"])
+        high = self._level.high
+        if high is None:
             self._since = [step]
-        elif self._level.high_steps == 1:
+        elif what is None and high.steps == 1:
             # The step before is in it: its update may be what the loss is high of.
             self._since.append(step)
-        if spike is not None:
-            what = f"the loss was above {spike.limit:.4g} (median before: {spike.level:.4g})"
+        if high is not None and (what is not None or self._level.is_spike):
             first, batches = self._since[-1].number, [one.batch for one in self._since]
-            self._stop(Anomaly(what, step.number, first, batches, step.batch.number), step)
+            words = str(high) if what is None else f"{what} after {high}"
+            self._stop(Anomaly(words, step.number, first, batches, step.batch.number), step)
+        if what is not None:
+            self._stop(Anomaly(what, step.number, step.number, [step.batch]), step)
 
     def _stop(self, found: Anomaly, step: _Step) -> NoReturn:
         # What led to it is worth most.

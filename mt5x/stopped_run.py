@@ -26,8 +26,8 @@ class Anomaly(Exception):
       step: the step at which it is known.
       begin: the step at which it is first seen.
       batches: those that may be the cause, in their order.
-      spike_until: for a loss spike, the number of the last batch whose loss was high; None for
-        a figure that is no number.
+      spike_until: where the loss was high, the number of the last batch; None where only a
+        figure was no number.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ def _sentence(anomaly: Anomaly, where: str) -> str:
     if anomaly.spike_until is None:
         return f"{anomaly.what} at step {anomaly.step}, on batch {first} of the data ({where})"
     return (
-        f"{anomaly.what} from step {anomaly.begin} to {anomaly.step}, on batches {first} to {last} "
-        f"of the data ({where})"
+        f"{anomaly.what}, from step {anomaly.begin} to {anomaly.step}, on batches {first} to "
+        f"{last} of the data ({where})"
     )
 
 

@@ -18,7 +18,8 @@ def stops_at(losses, rule: SpikeRule = SpikeRule()) -> int | None:
     """The index of the loss at which the run stops."""
     level = LossLevel(rule)
     for index, loss in enumerate(losses):
-        if level.add(float(loss)) is not None:
+        level.add(float(loss))
+        if level.is_spike:
             return index
     return None
 
@@ -68,9 +69,14 @@ def test_fewer_high_steps_than_ten_never_stop_a_run(lengths):
 
 def test_the_level_is_followed_only_by_what_belongs_to_it():
     level = LossLevel(SpikeRule(steps=3, window=4))
-    found = [level.add(loss) for loss in [2.0, 2.0, 2.0, 2.0, 9.0, 8.0, 7.0]]
-    assert found[:-1] == [None] * 6
-    assert found[-1] == anomaly.Spike(steps=3, level=2.0, limit=5.0)
+    found = []
+    for loss in [2.0, 2.0, 2.0, 2.0, 9.0, 2.5, 9.0, 8.0, 7.0]:
+        level.add(loss)
+        found.append((level.high and level.high.steps, level.is_spike))
+    quiet = (None, False)
+    assert found == [quiet] * 4 + [(1, False), quiet, (1, False), (2, False), (3, True)]
+    # Of 2, 2, 9 and 2.5, what came before the last three.
+    assert level.high == anomaly.High(steps=3, level=2.25, limit=5.5)
 
 
 def test_a_rule_may_be_switched_off():

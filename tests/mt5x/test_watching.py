@@ -22,6 +22,7 @@ from mt5x.input_pipeline import training_batches
 from mt5x.metrics_log import MetricsLog
 from mt5x.partitioning import Partitioner
 from mt5x.progress import Progress
+from mt5x.stopped_run import Anomaly
 from mt5x.throughput import Throughput
 from mt5x.train_loop import CheckpointConfig, TrainResult, train
 from tests.mt5x import toy
@@ -185,18 +186,20 @@ def test_without_a_checkpoint_a_stopped_run_says_so(tmp_path):
         run(tmp_path, learning_rate_fn=broken_at(1))
 
 
+FINE: dict[str, Any] = dict.fromkeys(
+    ("loss", "weight_gradient_norm", "weight_norm",
+     "non_padding_fraction/encoder", "non_padding_fraction/decoder"), (2.0, 1.0),
+)  # fmt: skip
+
+
 def test_nan_that_the_optimizer_leaves_out_stops_nothing_and_spoils_no_mean(tmp_path):
     log = MetricsLog(tmp_path, 0, tensorboard=False)
     speed = Throughput(toy.model().module.config, jax.devices())
     silent = Progress("train", 2, shown=False)
     curve = Curve(log, silent, speed, 2, SpikeRule(), skips_nan_updates=True)
     batch = NumberedBatch(0, next(training_batches(toy.dataset(), 0)))
-    fine: dict[str, Any] = dict.fromkeys(
-        ("loss", "weight_gradient_norm", "weight_norm",
-         "non_padding_fraction/encoder", "non_padding_fraction/decoder"), (2.0, 1.0),
-    )  # fmt: skip
-    curve.add(1, fine, 0.01, batch)
-    curve.add(2, fine | {"loss": (math.nan, 1.0)}, 0.01, batch)
+    curve.add(1, FINE, 0.01, batch)
+    curve.add(2, FINE | {"loss": (math.nan, 1.0)}, 0.01, batch)
     curve.flush()
     log.close()
     (entry,) = logged(tmp_path)
@@ -214,13 +217,31 @@ def test_a_loss_that_leaps_up_for_good_stops_the_run(tmp_path):
         )  # fmt: skip
     file = tmp_path / "stopped_at_12.jsonl"
     message = str(stopped.value)
-    assert "from step 10 to 12, on batches 8 to 11 of the data" in message
+    assert ", from step 10 to 12, on batches 8 to 11 of the data" in message
     # The state of step 9 is the one that was thrown away, that of step 10 comes from it.
     assert "delete checkpoint_9, saved since (checkpoint_6 is the last good one)" in message
     assert "--gin.SKIP_BATCHES='[(8, 11)]'" in message
     assert "LOSS_SPIKE_FACTOR=None" in message
     assert {json.loads(line)["batch"] for line in file.read_text().splitlines()} == {8, 9}
     assert logged(tmp_path)[-1]["step"] == 11
+
+
+def test_a_number_that_a_high_loss_runs_into_is_told_with_where_that_began(tmp_path):
+    log = MetricsLog(tmp_path, 0, tensorboard=False)
+    speed = Throughput(toy.model().module.config, jax.devices())
+    rule = SpikeRule(steps=9, window=3)
+    curve = Curve(log, Progress("train", 6, shown=False), speed, 100, rule)
+    features = next(training_batches(toy.dataset(), 0))
+    for step, loss in enumerate([2.0, 2.0, 2.0, 9.0, 9.0, math.inf], start=1):
+        metrics: Any = FINE | {"loss": (loss, 1.0)}
+        curve.add(step, metrics, 0.01, NumberedBatch(step - 1, features))
+    with pytest.raises(Anomaly) as stopped:
+        curve.flush()
+    log.close()
+    found = stopped.value
+    assert str(found) == "the loss is inf after the loss was above 5 (median before: 2)"
+    assert (found.step, found.begin, found.last_good_step) == (6, 4, 2)
+    assert ([one.number for one in found.batches], found.data) == ([2, 3], (2, 5))
 
 
 def test_batches_that_are_left_out_keep_the_others_numbers():
