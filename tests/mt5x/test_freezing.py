@@ -145,7 +145,7 @@ def test_a_run_resumes_and_another_starts_from_it(tmp_path, optimizer):
         return train(
             model=made, model_dir=str(tmp_path / name), train_dataset_cfg=toy.dataset(),
             learning_rate_fn=lambda step: 0.01, total_steps=total,
-            eval_period=0, tensorboard=False,
+            eval_period=0, tensorboard=False, random_seed=len(exclude),
             checkpoint_cfg=CheckpointConfig(initial, restore=RestoreConfig(exclude=exclude)),
         )  # fmt: skip
 
@@ -168,7 +168,7 @@ def test_a_run_resumes_and_another_starts_from_it(tmp_path, optimizer):
     assert on[kernel].tobytes() == whole[kernel].tobytes()
     assert on["state/step"] == 5
     fresh = "target/decoder/layers_0/mlp/wo/kernel"
-    assert np.abs(on[fresh] - whole[fresh]).mean() > 0.01
+    assert np.abs(on[fresh] - whole[fresh]).mean() > 0.05  # by another seed
     # Less frozen: the new ones have no slots there, so the person says what to do.
     with pytest.raises(UserError, match=r"is absent there.*RESTORE_OPTIMIZER = False"):
         run("less", 5, model(("encoder/.*",), optimizer), str(tmp_path / "whole"))
