@@ -7,25 +7,21 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
 
 from mt5x import (
     batch_stream,
-    distributed,
     input_pipeline,
     run_record,
+    run_start,
     steps,
     stopped_run,
-    train_state,
 )
 from mt5x.anomaly import SpikeRule
 from mt5x.batch_stream import Skipped
-from mt5x.checkpoints import native
 from mt5x.checkpoints.best import KeepBest, Selection
-from mt5x.checkpoints.restore import RestoreConfig, initial_state
+from mt5x.checkpoints.restore import RestoreConfig
 from mt5x.checkpoints.saving import CheckpointDirectory
 from mt5x.curve import Curve
-from mt5x.data_position import DataPosition
 from mt5x.early_stopping import EarlyStopping
 from mt5x.errors import UserError
 from mt5x.evaluation import Evaluator
@@ -37,7 +33,6 @@ from mt5x.partitioning import Partitioner
 from mt5x.periodic_evaluation import PeriodicEvaluation
 from mt5x.progress import Progress
 from mt5x.throughput import Throughput
-from mt5x.train_state import TrainState
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,18 +150,14 @@ def train(
     keep_best = checkpoint_cfg.keep_best
     keep_best.check(evaluator, scored, teacher_forced, train_dataset_cfg)
     run_record.refuse_other_config(run)
-    newest = native.newest(run)
-    distributed.refuse_disagreement(
-        {"newest checkpoint": newest}, "set MODEL_DIR to a folder that all of them share"
-    )
-    state = _restore_or_initialise(model, mesh, newest, checkpoint_cfg, random_seed)
-    step = int(state.step)
-    position = DataPosition.of(train_dataset_cfg, random_seed, batches=0, first_step=step)
-    if newest is not None:
-        position = _position_of(newest, step, run, position, skipped)
+    begun = run_start.begin(
+        run, model, mesh, train_dataset_cfg, random_seed, skipped,
+        checkpoint_cfg.initial_path, checkpoint_cfg.restore,
+    )  # fmt: skip
+    state, step, position = begun.state, begun.step, begun.position
     start = position.first_step
     model.optimizer_def.check_start(start)
-    last = _last_step(total_steps, relative_steps, start)
+    last = run_start.last_step(total_steps, relative_steps, start)
     batches = batch_stream.numbered(input_pipeline.training_batches(
         train_dataset_cfg, random_seed, position.batches,
         rows=steps.rows_here(mesh, train_dataset_cfg.batch_size),
@@ -232,42 +223,3 @@ def train(
         checkpoints.wait()
         selection.finish(step)
     return TrainResult(run / f"checkpoint_{step}", step, best, ended if step < last else None)
-
-
-def _restore_or_initialise(
-    model: EncoderDecoderModel, mesh: Mesh, newest: Path | None, config: CheckpointConfig, seed: int
-) -> TrainState:
-    """The state to go on from: of the run's newest checkpoint, or else of its initial one."""
-    if newest is not None:
-        shapes = train_state.abstract_state(model)
-        return native.restore(newest, shapes, train_state.state_shardings(model, mesh))
-    if config.initial_path is None:
-        return train_state.init_state(model, mesh, seed)
-    return initial_state(config.initial_path, model, mesh, seed, config.restore)
-
-
-def _position_of(
-    checkpoint: Path, step: int, run: Path, beginning: DataPosition, skipped: Skipped
-) -> DataPosition:
-    """Where in the data a checkpoint goes on, refused if that was other data."""
-    saved = native.data_position(checkpoint)
-    if saved is None:
-        # From before checkpoints held it: a step was a batch.
-        first = run_record.initial_step(run)
-        used = skipped.position(step - first)
-        return dataclasses.replace(beginning, batches=used, first_step=first)
-    saved.check_continues(beginning)
-    return saved
-
-
-def _last_step(total_steps: int | None, relative_steps: int | None, start: int) -> int:
-    if (total_steps is None) == (relative_steps is None):
-        raise UserError("set one of TRAIN_STEPS and TRAIN_STEPS_RELATIVE, and leave the other None")
-    last = start + relative_steps if relative_steps is not None else total_steps
-    assert last is not None
-    if last <= start and start:
-        raise UserError(
-            f"TRAIN_STEPS={last} is not beyond the initial checkpoint's step {start}; "
-            "TRAIN_STEPS counts its steps too: add them, or set TRAIN_STEPS_RELATIVE instead"
-        )
-    return last

@@ -66,7 +66,7 @@ def test_a_coordinator_that_is_not_there_is_told(tmp_path):
     flags = ["process_count=2", f"coordinator_address={free_address()}", "initialization_timeout=2"]
     command = ["tests.mt5x.join_and_agree", *flags, "process_index=1"]
     with processes([command], tmp_path) as (process,):
-        assert process.wait(timeout=60) == 2
+        assert process.wait(timeout=200) == 2
     told = output(tmp_path, 0)
     assert "no coordinator answered at localhost:" in told
     assert told.count("\n") == 1

@@ -75,7 +75,7 @@ def test_lost_processes_and_a_stop_change_no_parameter(tmp_path, undisturbed):
     with started(run, tmp_path / "second", 0.3) as pair:
         wait_until(lambda: last_step(run) >= 13, pair)
         pair[1].send_signal(signal.SIGTERM)
-        assert [process.wait(timeout=60) for process in pair] == [143, 143]
+        assert [process.wait(timeout=300) for process in pair] == [143, 143]
     step = saved_step(run)
     # The steps that were done are saved, and none more than one was begun after the request.
     assert step == last_step(run) < STEPS
