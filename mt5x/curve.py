@@ -52,6 +52,7 @@ class Curve:
         self._throughput, self._level = throughput, LossLevel(spikes)
         self._skips_nan_updates = skips_nan_updates
         self._pending: _Step | None = None
+        self._last: _Step | None = None
         # The last step whose loss was not high, and the first whose loss is, for their batches.
         self._since: list[_Step] = []
         self._totals: steps.Metrics | None = None
@@ -75,10 +76,21 @@ class Curve:
         self._read_pending()
         self._throughput.stop()
 
+    def finish(self) -> None:
+        """Logs the steps since the last entry: the run is at its end.
+
+        Raises:
+          Anomaly: the last step must not be built upon.
+        """
+        self.flush()
+        if self._last is not None:
+            self._write(self._last.number, self._last.rate)
+
     def _read_pending(self) -> None:
         if self._pending is None:
             return
-        step, self._pending = self._pending, None
+        step = self._last = self._pending
+        self._pending = None
         metrics = jax.device_get(step.metrics)
         means = steps.means(metrics)
         self._refuse_anomaly(step, means)

@@ -219,7 +219,7 @@ def train(
                 ended = early_stopping.verdict(log.history)
                 if ended is not None:
                     checkpoints.save(state, step, position)
-        curve.flush()
+        curve.finish()
         checkpoints.wait()
         selection.finish(step)
     return TrainResult(run / f"checkpoint_{step}", step, best, ended if step < last else None)

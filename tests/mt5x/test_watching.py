@@ -78,6 +78,13 @@ def broken_at(step: int):
     return lambda now: math.inf if now == step else 0.01
 
 
+def test_the_steps_after_the_last_whole_period_are_logged_at_the_end(tmp_path):
+    run(tmp_path, log_period=4)
+    entries = logged(tmp_path)
+    assert [entry["step"] for entry in entries] == [4, 6]
+    assert all(entry["train/loss"] > 0 for entry in entries)
+
+
 def test_all_figures_are_logged_every_period(tmp_path, monkeypatch):
     # A peak of its own for the CPU, to see that MFU is there where the device is known.
     monkeypatch.setattr(hardware, "_PEAK_TFLOPS", (("cpu", 0.1),))
