@@ -1,7 +1,8 @@
 """`mt5x plan`: what a training step needs of each device, and what would make it fit."""
 
 import argparse
-from typing import Any
+
+from scripts import named_model
 
 SUMMARY = "say where a model's arrays will live and whether training fits, without any device"
 EXAMPLES = """\
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, name) < 1:
             raise UserError(f"--{name}={getattr(args, name)} must be 1 or more")
     memory = memory_plan.capacity(args.device, args.memory)
-    model = _load(args.model, args.gin_bindings)
+    model = named_model.load(args.model, args.gin_bindings)
     config = model.module.config
     setting = memory_plan.Setting(
         devices=args.devices,
@@ -92,17 +93,3 @@ def run(args: argparse.Namespace) -> int:
         total = memory_plan.memory_of(model, better).total
         print(f"{plan_page.changes(setting, better)} would make it fit, in {plan_page.gib(total)}")
     return 1
-
-
-def _load(name: str, bindings: list[str]) -> Any:
-    """The model of a file of t5x_configs/models, without its vocabulary."""
-    from mt5x import config, models
-    from mt5x.errors import UserError, nearest
-
-    folder = config.INSTALLATION_ROOT / "t5x_configs" / "models"
-    known = sorted(file.stem for file in folder.glob("*_*.gin"))
-    if name not in known:
-        raise UserError(f"unknown model {name}{nearest(name, known)}; known are {', '.join(known)}")
-    bindings = ["EncoderDecoderModel.vocabulary=None", *bindings]
-    config.load([str(folder / f"{name}.gin")], bindings)
-    return config.call(models.EncoderDecoderModel)

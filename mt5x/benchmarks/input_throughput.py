@@ -8,7 +8,7 @@ import dataclasses
 import itertools
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -27,19 +27,24 @@ class InputThroughput:
 
     Attributes:
       first_seconds: from the start to the first batch: building the pipeline, filling its buffers.
-      batch_seconds: wall time of a batch after that.
-      batch_processor_seconds: processor time of a batch, all threads together.
+      run_batch_seconds: wall time of a batch after that, of each run.
+      batch_processor_seconds: processor time of a batch, all threads together; the median run's.
       batch_examples: examples in a batch.
       batch_tokens: tokens in a batch that are not padding, inputs and targets.
       filled: the share of a batch's positions that they are.
     """
 
     first_seconds: float
-    batch_seconds: float
+    run_batch_seconds: Sequence[float]
     batch_processor_seconds: float
     batch_examples: float
     batch_tokens: float
     filled: float
+
+    @property
+    def batch_seconds(self) -> float:
+        """Wall time of a batch, the median run's."""
+        return statistics.median(self.run_batch_seconds)
 
     @property
     def examples_per_second(self) -> float:
@@ -87,7 +92,7 @@ def measure_input(
     tokens = float(np.mean([found[1] for found in counts]))
     return InputThroughput(
         first_seconds=first_seconds,
-        batch_seconds=statistics.median(run.seconds for run in runs) / batches,
+        run_batch_seconds=[run.seconds / batches for run in runs],
         batch_processor_seconds=statistics.median(run.processor_seconds for run in runs) / batches,
         batch_examples=float(np.mean([found[0] for found in counts])),
         batch_tokens=tokens,
@@ -97,8 +102,8 @@ def measure_input(
 
 def measure_step(
     model: EncoderDecoderModel, config: DatasetConfig, repeats: int, seed: int = 0
-) -> float:
-    """Returns the median seconds of a training step on batches that are already there.
+) -> list[float]:
+    """Returns the seconds of training steps on a batch that is already there.
 
     Args:
       model: trained from fresh parameters.
@@ -122,7 +127,7 @@ def measure_step(
         state, metrics = step(state, placed, key, rate)
         jax.block_until_ready((state, metrics))
         seconds.append(time.perf_counter() - begin)
-    return statistics.median(seconds[2:])
+    return seconds[2:]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 SUMMARY = "how fast packed batches come, as examples, tokens and a share of a training step"
 
@@ -24,9 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--batches", type=int, default=20, help="batches of a run (default: %(default)s)"
     )
     parser.add_argument(
-        "--repeats", type=int, default=5, help="runs, whose median is shown (default: %(default)s)"
-    )
-    parser.add_argument(
         "--steps", type=int, default=3, help="training steps; 0 trains none (default: %(default)s)"
     )
     parser.add_argument(
@@ -41,12 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data_dir", type=Path, help="TFDS data directory")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> list[Any]:
+    """Measures every mixture, and a training step on its batches."""
     from scripts import gin_job
 
     gin_job.quiet_logs()
     from mt5x import config, models
     from mt5x.benchmarks.input_throughput import measure_input, measure_step
+    from mt5x.benchmarks.measurement import OURS, Measurement
     from mt5x.input_pipeline import DatasetConfig
     from tasks import data_dir, vocabulary
 
@@ -57,11 +57,7 @@ def run(args: argparse.Namespace) -> None:
         [args.model], [f"VOCABULARY={args.vocabulary}", f"VOCAB_SIZE={-(-rows // 128) * 128}"]
     )
     model = config.call(models.EncoderDecoderModel)
-    width = max(map(len, args.mixture))
-    print(
-        f"{'':{width}}  {'examples/s':>10}  {'tokens/s':>10}  {'filled':>6}  {'batch ms':>8}  "
-        f"{'step ms':>8}  {'share of step':>13}  {'examples/core s':>15}  {'first s':>7}"
-    )
+    found = []
     for name in args.mixture:
         dataset = DatasetConfig(
             mixture_or_task_name=name,
@@ -71,19 +67,17 @@ def run(args: argparse.Namespace) -> None:
             shuffle=True,
             pack=True,
         )
-        found = measure_input(dataset, args.batches, args.repeats)
-        step, share = "", ""
+        case = f"{name} {args.split}, {args.batch_size} x {args.inputs}/{args.targets}"
+        batch = measure_input(dataset, args.batches, args.repeats)
+        figures = {
+            "examples/s": batch.examples_per_second,
+            "tokens/s": batch.tokens_per_second,
+            "filled %": 100 * batch.filled,
+            "examples/core s": batch.examples_per_processor_second,
+            "first batch s": batch.first_seconds,
+        }
+        found.append(Measurement(case, OURS, batch.run_batch_seconds, figures))
         if args.steps:
             seconds = measure_step(model, dataset, args.steps)
-            step, share = f"{1000 * seconds:.0f}", f"{100 * found.batch_seconds / seconds:.1f}%"
-        print(
-            f"{name:{width}}  {found.examples_per_second:>10,.0f}  "
-            f"{found.tokens_per_second:>10,.0f}  {100 * found.filled:>5.1f}%  "
-            f"{1000 * found.batch_seconds:>8.1f}  {step:>8}  {share:>13}  "
-            f"{found.examples_per_processor_second:>15,.0f}  {found.first_seconds:>7.1f}"
-        )
-    print(
-        f"\n{args.split}, {args.batch_size} rows of {args.inputs} inputs and {args.targets} "
-        f"targets, {args.vocabulary}; medians of {args.repeats} runs of {args.batches} batches; "
-        f"step: {args.model}"
-    )
+            found.append(Measurement(case, f"step of {Path(args.model).stem}", seconds))
+    return found

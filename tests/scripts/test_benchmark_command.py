@@ -1,5 +1,7 @@
 """`mt5x benchmark` as a user meets it."""
 
+import json
+
 import pytest
 
 from scripts import benchmark
@@ -27,32 +29,37 @@ def test_every_section_explains_itself(section, capsys):
     assert f"mt5x benchmark {section}" in capsys.readouterr().out.split("examples:")[1]
 
 
-def measured(capsys, folder, steps: int) -> tuple[list[str], list[str]]:
-    """Returns the words of the table's one row, and the lines below it."""
+def measured(capsys, folder, steps: int) -> dict:
+    """Returns what the command writes as JSON, after a look at its table."""
     arguments = (
         f"benchmark input --mixture pawsx_train.en --vocabulary byt5 --data_dir {folder} "
-        f"--inputs 96 --targets 32 --batch_size 8 --batches 2 --repeats 2 --steps {steps}"
+        f"--inputs 96 --targets 32 --batch_size 8 --batches 2 --repeats 2 --steps {steps} "
+        f"--json {folder}/figures.json"
     )
     assert command_line.main(arguments.split()) == 0
     header, row, *rest = capsys.readouterr().out.splitlines()
-    assert header.split()[:2] == ["examples/s", "tokens/s"]
-    return row.split(), rest
+    assert header.split()[:4] == ["seconds", "mt5x", "is", "examples/s"]
+    assert row.startswith("pawsx_train.en train, 8 x 96/32  mt5x")
+    assert "medians of 2 runs" in rest[-1]
+    assert "load of the last 1, 5 and 15 minutes" in rest[-1]
+    return json.loads((folder / "figures.json").read_text())
 
 
 def test_input_is_a_table_of_figures(folder, capsys):
-    (name, examples, tokens, filled, *_), rest = measured(capsys, folder, steps=0)
-    assert name == "pawsx_train.en"
-    assert float(tokens.replace(",", "")) > float(examples.replace(",", "")) > 0
-    assert 0 < float(filled.rstrip("%")) <= 100
-    assert "medians of 2 runs of 2 batches" in rest[1]
-    assert "load of the last 1, 5 and 15 minutes" in rest[2]
+    found = measured(capsys, folder, steps=0)
+    (row,) = found["rows"]
+    figures = row["figures"]
+    assert figures["tokens/s"] > figures["examples/s"] > 0
+    assert 0 < figures["filled %"] <= 100
+    assert len(row["seconds"]) == 2
+    assert {"jax", "flax"} <= {*found["machine"]["versions"]}
 
 
 @pytest.mark.slow
 def test_input_is_compared_with_a_training_step(folder, capsys):
-    row, _ = measured(capsys, folder, steps=1)
-    batch, step, share = (float(word.rstrip("%")) for word in row[4:7])
-    assert share == pytest.approx(100 * batch / step, rel=0.2, abs=1)
+    batch, step = measured(capsys, folder, steps=1)["rows"]
+    assert step["variant"] == "step of mt5_tiny"
+    assert step["mt5x_times_as_fast"] == step["median_seconds"] / batch["median_seconds"]
 
 
 @pytest.mark.parametrize(
