@@ -1,4 +1,4 @@
-"""Imports of native libraries without their start-up notes.
+"""Imports of native libraries without their start-up notes, and without what nobody here uses.
 
 TensorFlow 2.21 logs through absl before any setting of its own is in force, so TF_CPP_MIN_LOG_LEVEL
 no longer silences what it says about oneDNN and missing GPUs while it is imported.
@@ -19,17 +19,28 @@ from types import ModuleType
 _NOTE = re.compile(rb"I0000 00:00:|WARNING: All log messages before absl::")
 
 
-def import_quietly(name: str) -> None:
+def import_quietly(name: str, without: Sequence[str] = ()) -> None:
     """Arranges that the first import of the module `name`, whoever does it, shows no notes.
 
     Warnings and errors are still shown, after the import.
+
+    Args:
+      name: the module.
+      without: modules that its import does not find, though they are there: those that it can do
+        without. Whoever imports them later gets them.
     """
     if name not in sys.modules:
-        sys.meta_path.insert(0, _QuietFinder(name))
+        sys.meta_path.insert(0, _QuietFinder(name, without))
 
 
-class _QuietFinder(MetaPathFinder):
-    """Finds one module once, as the other finders do, and wraps its execution."""
+def import_on_use(name: str) -> None:
+    """Arranges that the import of the module `name` does nothing until the module is used."""
+    if name not in sys.modules:
+        sys.meta_path.insert(0, _LazyFinder(name))
+
+
+class _LazyFinder(MetaPathFinder):
+    """Finds one module once, as the other finders do, and puts its execution off."""
 
     def __init__(self, name: str):
         self._name = name
@@ -43,10 +54,30 @@ class _QuietFinder(MetaPathFinder):
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:
+            spec.loader = importlib.util.LazyLoader(spec.loader)
+        return spec
+
+
+class _QuietFinder(MetaPathFinder):
+    """Finds one module once, as the other finders do, and wraps its execution."""
+
+    def __init__(self, name: str, without: Sequence[str]):
+        self._name = name
+        self._without = without
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Returns the module's spec; None for every other module."""
+        if fullname != self._name:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def execute_quietly(module: ModuleType) -> None:
-                with without_notes():
+                with without_notes(), _hidden(self._without):
                     execute(module)
 
             spec.loader.exec_module = execute_quietly  # type: ignore[method-assign]
@@ -68,3 +99,16 @@ def without_notes() -> Iterator[None]:
             os.close(screen)
             held.seek(0)
             os.write(2, b"".join(line for line in held if not _NOTE.match(line)))
+
+
+@contextmanager
+def _hidden(names: Sequence[str]) -> Iterator[None]:
+    """Has the import of modules that are not imported yet fail as if they were not installed."""
+    hidden = [name for name in names if name not in sys.modules]
+    # Python's own way to say so.
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
