@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from mt5x.decoding import caches
+from mt5x.decoding.likeliest import likeliest
 from mt5x.model import DecodeCache, Transformer
 
 Array = jax.Array
@@ -49,9 +50,10 @@ def greedy_decode(
 
     def step(state: _State) -> _State:
         logits, cache = caches.step(model, params, state.tokens, state.cache)
-        best = jnp.max(logits, axis=-1)
-        log_prob = best - jax.nn.logsumexp(logits, axis=-1)
-        tokens = jnp.where(state.done, 0, jnp.argmax(logits, axis=-1).astype(jnp.int32))
+        # Turned back, where a turned kernel made them: read as they lie.
+        turned = cache.turned_kernel is not None
+        best, log_prob = likeliest(logits.T, 0) if turned else likeliest(logits, 1)
+        tokens = jnp.where(state.done, 0, best)
         return _State(
             tokens=tokens,
             ids=lax.dynamic_update_index_in_dim(state.ids, tokens, state.cache.position, axis=0),

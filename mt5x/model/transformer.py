@@ -42,6 +42,7 @@ class DecodeCache(NamedTuple):
         encoder_mask: bool `[batch, 1, 1, source]`, True at real source tokens.
         bias: `[1, heads, max_length, max_length]`, the decoder's relative-position bias;
             `[layers, ...]` where every layer has its own.
+        turned_kernel: the logits' kernel as `[vocab, emb_dim]`, for where that is faster; or None.
     """
 
     position: Array
@@ -49,6 +50,7 @@ class DecodeCache(NamedTuple):
     past: tuple[KeyValue, ...]
     encoder_mask: Array
     bias: Array
+    turned_kernel: Array | None = None
 
 
 class EncoderLayer(nn.Module):
@@ -357,10 +359,15 @@ class Transformer(nn.Module):
         encoder_input_tokens: Array,
         max_decode_length: int,
         hypotheses: int = 1,
+        turn_kernel: bool = False,
     ) -> DecodeCache:
-        """Projects the encodings for every layer, once, and makes room for each row's targets."""
+        """Projects the encodings for every layer, once, and makes room for each row's targets.
+
+        `turn_kernel` keeps a transposed copy of the logits' kernel, too.
+        """
         mask = (encoder_input_tokens > 0)[:, None, None, :]
-        return self.decoder.start(encoded, mask, max_decode_length, hypotheses)
+        cache = self.decoder.start(encoded, mask, max_decode_length, hypotheses)
+        return cache._replace(turned_kernel=self.logits_kernel().T if turn_kernel else None)
 
     def decode_step(
         self, tokens: Array, cache: DecodeCache, ancestors: Array | None = None
@@ -378,7 +385,12 @@ class Transformer(nn.Module):
         """
         side_by_side = tokens[:, None] if ancestors is None else tokens
         hidden, cache = self.decoder.step(self.token_embedder(side_by_side), cache, ancestors)
-        return self._logits(hidden[:, 0] if ancestors is None else hidden), cache
+        hidden = hidden[:, 0] if ancestors is None else hidden
+        if cache.turned_kernel is None:
+            return self._logits(hidden), cache
+        rows = hidden.astype(jnp.float32).reshape(-1, hidden.shape[-1])
+        turned = jnp.einsum("vd,nd->vn", cache.turned_kernel, rows)
+        return turned.T.reshape(*hidden.shape[:-1], -1), cache
 
     def _logits(self, hidden: Array) -> Array:
         return jnp.dot(hidden.astype(jnp.float32), self.logits_kernel())
