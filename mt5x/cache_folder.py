@@ -36,7 +36,7 @@ def cache_folder(kind: str) -> Path | None:
 
 
 def keep_below(folder: Path, limit: int, pattern: str = "*") -> None:
-    """Deletes the files of a folder that were not read for longest, until few enough bytes are left.
+    """Deletes what was not read for longest until few enough bytes are left.
 
     Args:
       folder: where.

@@ -8,7 +8,7 @@ import ast
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def load(
     gin_files: Sequence[str],
     bindings: Sequence[str] = (),
     search_paths: Sequence[str] = (),
+    skip: Collection[str] = (),
 ) -> None:
     """Replaces the process's gin configuration by the given files and bindings.
 
@@ -38,6 +39,8 @@ def load(
       bindings: `NAME=value` or `scope/configurable.argument=value`, parsed last. A value that is
         not a gin literal is taken as a plain string, so no inner quotes are needed.
       search_paths: further folders for gin files and their includes.
+      skip: configurables, as the files name them, whose bindings are passed over where the module
+        that has them is not found.
 
     Raises:
       UserError: a file is missing or malformed, a name is unknown, or a required macro is unset.
@@ -50,7 +53,7 @@ def load(
             gin.add_config_file_search_path(path)
         for name in gin_files:
             _refuse_missing_file(name)
-            _parse(functools.partial(gin.parse_config_file, name), name)
+            _parse(functools.partial(gin.parse_config_file, name, skip_unknown=list(skip)), name)
         in_files = _bound_macros()
         for binding in bindings:
             text = _with_quoted_value(binding)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mt5x.errors import UserError, nearest
+from mt5x.plain_graphs import built_plainly
 
 Batch = dict[str, np.ndarray]
 
@@ -118,6 +119,17 @@ def check_shards(config: DatasetConfig) -> None:
             )
 
 
+def batch_shapes(config: DatasetConfig) -> dict[str, tuple[int, int]] | None:
+    """The features of `training_batches`, int32, before anything is read; None if data decides."""
+    from mt5x.packing import PackingConverter
+
+    if config.task_feature_lengths is None:
+        return None
+    converter = PackingConverter(pack=config.pack)
+    lengths = converter.get_model_feature_lengths(config.task_feature_lengths)
+    return {name: (config.batch_size, length) for name, length in lengths.items()}
+
+
 def training_batches(
     config: DatasetConfig,
     seed: int,
@@ -177,17 +189,19 @@ def _shard_batches(
     registered(config.mixture_or_task_name)
     tasks_with_split(config.mixture_or_task_name, config.split)
     shards = config.num_shards
-    dataset = seqio.get_dataset(
-        config.mixture_or_task_name,
-        task_feature_lengths=config.task_feature_lengths,
-        feature_converter=PackingConverter(pack=config.pack),
-        dataset_split=config.split,
-        use_cached=config.use_cached,
-        shuffle=config.shuffle,
-        num_epochs=None if repeat else 1,
-        shard_info=seqio.ShardInfo(shard, shards) if shards > 1 else None,
-        verbose=False,
-        seed=seed if config.seed is None else config.seed,
+    dataset = built_plainly(
+        lambda: seqio.get_dataset(
+            config.mixture_or_task_name,
+            task_feature_lengths=config.task_feature_lengths,
+            feature_converter=PackingConverter(pack=config.pack),
+            dataset_split=config.split,
+            use_cached=config.use_cached,
+            shuffle=config.shuffle,
+            num_epochs=None if repeat else 1,
+            shard_info=seqio.ShardInfo(shard, shards) if shards > 1 else None,
+            verbose=False,
+            seed=seed if config.seed is None else config.seed,
+        )
     )
     dataset = dataset.batch(config.batch_size // shards, drop_remainder=True)
     dataset = dataset.skip(first_batch).prefetch(2)
@@ -221,8 +235,10 @@ def evaluation_examples(
       use_cached: read SeqIO's offline cache.
       limit: at most so many examples; None reads all.
     """
-    dataset = task.get_dataset(
-        sequence_length=lengths, split=split, use_cached=use_cached, shuffle=False, seed=42
+    dataset = built_plainly(
+        lambda: task.get_dataset(
+            sequence_length=lengths, split=split, use_cached=use_cached, shuffle=False, seed=42
+        )
     )
     eos = {name: task.output_features[name].vocabulary.eos_id for name in ("inputs", "targets")}
     raw = list((dataset if limit is None else dataset.take(limit)).as_numpy_iterator())

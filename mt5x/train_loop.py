@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from mt5x import (
     batch_stream,
+    compiled_ahead,
     input_pipeline,
     run_record,
     run_start,
@@ -150,6 +151,8 @@ def train(
     keep_best = checkpoint_cfg.keep_best
     keep_best.check(evaluator, scored, teacher_forced, train_dataset_cfg)
     run_record.refuse_other_config(run)
+    shapes = input_pipeline.batch_shapes(train_dataset_cfg)
+    compiling = shapes and compiled_ahead.compile_train_step(model, mesh, num_microbatches, shapes)
     begun = run_start.begin(
         run, model, mesh, train_dataset_cfg, random_seed, skipped,
         checkpoint_cfg.initial_path, checkpoint_cfg.restore,
@@ -163,6 +166,9 @@ def train(
         rows=steps.rows_here(mesh, train_dataset_cfg.batch_size),
     ), position.batches, skipped)  # fmt: skip
     batch = next(batches) if step < last else None
+    placed = batch and steps.place(batch.features, mesh)
+    if compiling:
+        compiling.join()
 
     run_record.open_run(run, model, mesh, start)
     with contextlib.ExitStack() as closing:
@@ -194,11 +200,12 @@ def train(
         while step < last and ended is None:
             assert batch is not None
             rate = jnp.float32(learning_rate_fn(step))
-            state, metrics = train_step(state, steps.place(batch.features, mesh), dropout_key, rate)
+            state, metrics = train_step(state, placed, dropout_key, rate)
             used, step = batch, step + 1
             if step < last:
                 # While the device is at work.
                 batch = next(batches)
+                placed = steps.place(batch.features, mesh)
             curve.add(step, metrics, float(rate), used)
             position = dataclasses.replace(position, batches=used.number + 1)
             stopping = stop.agreed()

@@ -85,6 +85,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
     if code and (processes := _processes()) is not None:
         processes.leave(code)
+    if code and (ahead := sys.modules.get("mt5x.compiled_ahead")) and ahead.under_way():
+        # What it was for failed.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     return code
 
 
@@ -127,7 +132,7 @@ def _quieten_libraries() -> None:
     from absl import logging
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow imports Keras only to register optimizers, with scikit-learn and Matplotlib: a third
+    # TensorFlow imports Keras only to register optimizers, with scikit-learn and pyplot: a third
     # of the time that it takes.
     import_quietly("tensorflow", without=("keras.src.optimizers",))
     import_on_use("tensorflow_text.python.keras")

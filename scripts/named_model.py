@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from scripts.quiet_import import hidden
+
 
 def load(name: str, bindings: Sequence[str] = ()) -> Any:
     """Returns the `EncoderDecoderModel` of a model file.
@@ -21,5 +23,11 @@ def load(name: str, bindings: Sequence[str] = ()) -> Any:
     known = sorted(file.stem for file in folder.glob("*_*.gin"))
     if name not in known:
         raise UserError(f"unknown model {name}{nearest(name, known)}; known are {', '.join(known)}")
-    config.load([str(folder / f"{name}.gin")], ["EncoderDecoderModel.vocabulary=None", *bindings])
+    # The tasks, which have the vocabulary, would bring TensorFlow.
+    with hidden(["tasks"]):
+        config.load(
+            [str(folder / f"{name}.gin")],
+            ["EncoderDecoderModel.vocabulary=None", *bindings],
+            skip=["vocabulary.of_process"],
+        )
     return config.call(models.EncoderDecoderModel)

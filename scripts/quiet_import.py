@@ -77,7 +77,7 @@ class _QuietFinder(MetaPathFinder):
             execute = spec.loader.exec_module
 
             def execute_quietly(module: ModuleType) -> None:
-                with without_notes(), _hidden(self._without):
+                with without_notes(), hidden(self._without):
                     execute(module)
 
             spec.loader.exec_module = execute_quietly  # type: ignore[method-assign]
@@ -102,7 +102,7 @@ def without_notes() -> Iterator[None]:
 
 
 @contextmanager
-def _hidden(names: Sequence[str]) -> Iterator[None]:
+def hidden(names: Sequence[str]) -> Iterator[None]:
     """Has the import of modules that are not imported yet fail as if they were not installed."""
     hidden = [name for name in names if name not in sys.modules]
     # Python's own way to say so.
