@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from mt5x import accumulation, decoding, embedding, freezing, norms, partitioning, scoring
+from mt5x.model.stack import compiler_options
 from mt5x.models import EncoderDecoderModel
 from mt5x.train_state import TrainState, state_shardings
 
@@ -57,6 +58,7 @@ def train_step(
         in_shardings=(state, rows, whole, whole),
         out_shardings=(state, whole),
         donate_argnums=0,
+        compiler_options=compiler_options(model.module.config, mesh.devices.flat[0].platform),
     )
 
 

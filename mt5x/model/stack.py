@@ -24,6 +24,18 @@ SAVED: dict[str, Callable[..., Any]] = {
 }
 
 
+def compiler_options(config: T5Config, platform: str) -> dict[str, str] | None:
+    """What XLA must be told so that what is to be computed again is not kept instead.
+
+    The CPU backend takes away the barriers that keep a recomputation apart from the first
+    computation, and merges the two: without this, a `remat_policy` changes nothing there but in a
+    loop over the layers.
+    """
+    if config.remat_policy == "none" or platform != "cpu":
+        return None
+    return {"xla_disable_hlo_passes": "cse_barrier_expander"}
+
+
 def run_layers(
     config: T5Config,
     layers: Sequence[nn.Module],
