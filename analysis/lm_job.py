@@ -59,14 +59,17 @@ def lm_statistics(
             raise UserError(f"{task_name} has no text in its split {split}: leave {language} out")
     params, _ = inference.restore_params(model, checkpoint_path, partitioner)
     progress = Progress(title, sum(len(one.inputs) for one in examples.values()))
-    statistics = {}
-    for language, one in examples.items():
-        batches = _batches(one.inputs, one.targets, task_feature_lengths, batch_size)
-        statistics[language] = measure(
-            model.module, params, batches, partitioner.mesh, progress.advance
-        )
+    # All languages in shared batches.
+    inputs = [ids for one in examples.values() for ids in one.inputs]
+    targets = [ids for one in examples.values() for ids in one.targets]
+    rows = batches(inputs, targets, task_feature_lengths, batch_size)
+    whole = measure(model.module, params, rows, partitioner.mesh, progress.advance)
     progress.close()
-    return statistics
+    ends = np.cumsum([len(one.inputs) for one in examples.values()]).tolist()
+    return {
+        language: whole.part(end - len(one.inputs), end)
+        for (language, one), end in zip(examples.items(), ends, strict=True)
+    }
 
 
 def as_stage(title: str) -> Figures:
@@ -78,7 +81,7 @@ def as_stage(title: str) -> Figures:
     }
 
 
-def _batches(
+def batches(
     inputs: Sequence[np.ndarray],
     targets: Sequence[np.ndarray],
     lengths: Mapping[str, int],

@@ -1,24 +1,17 @@
-"""Predictions for many inputs: in batches of like length, returned in the order they came in.
+"""Predictions for many inputs: in batches of like length, returned in the order they came in."""
 
-Inputs are sorted by length and padded to the next power of two, so that a few compiled shapes serve
-all data and a short input never pays for the longest.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from mt5x import decoding, steps
+from mt5x import decoding, length_buckets, partitioning, scoring, steps
 from mt5x.decoding import GREEDY, DecodeConfig
+from mt5x.length_buckets import Advance, Predict, TokenIds, nobody
 from mt5x.models import EncoderDecoderModel
 
-TokenIds = Sequence[int] | np.ndarray
-Advance = Callable[[int], None]
-
-_SHORTEST_BUCKET = 32
 _SHORTEST_TARGET_BUCKET = 8
 _TARGET_LENGTH_STEP = 8
 
@@ -33,10 +26,6 @@ class Decode(NamedTuple):
 
     text: str
     score: float
-
-
-def nobody(rows: int) -> None:
-    """Tells nobody how many inputs are done."""
 
 
 def predict_texts(
@@ -104,7 +93,7 @@ def predict_decodes(
     def predict(indices: Sequence[int], size: int) -> tuple[jax.Array, jax.Array]:
         rows = np.zeros(size, np.int32)
         rows[: len(indices)] = indices
-        batch = {"tokens": _tokens(inputs, indices, size), "rows": rows}
+        batch = {"tokens": length_buckets.tokens(inputs, indices, size), "rows": rows}
         return step(params, steps.place(batch, mesh), key)
 
     return [
@@ -113,7 +102,7 @@ def predict_decodes(
             for ids, score in zip(*row, strict=True)
             if decoding.found(score)
         ]
-        for row in _in_order(lengths, batch_size, predict, advance)
+        for row in _in_order(lengths, batch_size, mesh, predict, advance)
     ]
 
 
@@ -144,13 +133,14 @@ def score_labels(
 ) -> list[np.ndarray]:
     """Returns for each input the log-probability of every label, float32 [labels], in nats."""
     label_ids = encode_labels(labels, vocabulary)
+    prefixes = scoring.distinct_prefixes(label_ids)
     step = steps.label_step(model, mesh)
 
     def score(indices: Sequence[int], size: int) -> tuple[jax.Array]:
-        batch = steps.place({"tokens": _tokens(inputs, indices, size)}, mesh)
-        return (step(params, batch["tokens"], label_ids),)
+        batch = steps.place({"tokens": length_buckets.tokens(inputs, indices, size)}, mesh)
+        return (step(params, batch["tokens"], label_ids, prefixes),)
 
-    rows = _in_order([len(ids) for ids in inputs], batch_size, score, advance)
+    rows = _in_order([len(ids) for ids in inputs], batch_size, mesh, score, advance)
     return [row for (row,) in rows]
 
 
@@ -178,12 +168,15 @@ def score_targets(
 
     def score(indices: Sequence[int], size: int) -> tuple[jax.Array]:
         rows = [targets[index] for index in indices]
-        length = max(_SHORTEST_TARGET_BUCKET, _power_of_two(max(map(len, rows))))
-        batch = {"tokens": _tokens(inputs, indices, size), "targets": _pad(rows, size, length)}
+        length = length_buckets.bucket(max(map(len, rows)), _SHORTEST_TARGET_BUCKET)
+        batch = {
+            "tokens": length_buckets.tokens(inputs, indices, size),
+            "targets": length_buckets.padded(rows, size, length),
+        }
         return (step(params, steps.place(batch, mesh)),)
 
     lengths = [len(ids) + len(target) for ids, target in zip(inputs, targets, strict=True)]
-    return [float(score) for (score,) in _in_order(lengths, batch_size, score, advance)]
+    return [float(score) for (score,) in _in_order(lengths, batch_size, mesh, score, advance)]
 
 
 def predict_vectors(
@@ -198,72 +191,27 @@ def predict_vectors(
     step = steps.embed_step(model, mesh)
 
     def embed(indices: Sequence[int], size: int) -> tuple[jax.Array]:
-        batch = steps.place({"tokens": _tokens(inputs, indices, size)}, mesh)
+        batch = steps.place({"tokens": length_buckets.tokens(inputs, indices, size)}, mesh)
         return (step(params, batch["tokens"]),)
 
-    rows = _in_order([len(ids) for ids in inputs], batch_size, embed, advance)
+    rows = _in_order([len(ids) for ids in inputs], batch_size, mesh, embed, advance)
     return [row for (row,) in rows]
 
 
 def encode_labels(labels: Sequence[str], vocabulary: Any) -> np.ndarray:
     """Returns the labels' ids with EOS, int32 [labels, longest], padded with 0."""
     rows = [[*vocabulary.encode(label), vocabulary.eos_id] for label in labels]
-    return _pad(rows, len(rows), max(map(len, rows)))
+    return length_buckets.padded(rows, len(rows), max(map(len, rows)))
 
 
 def _in_order(
-    lengths: Sequence[int],
-    batch_size: int,
-    predict: Callable[[Sequence[int], int], tuple[jax.Array, ...]],
-    advance: Advance,
+    lengths: Sequence[int], batch_size: int, mesh: Mesh, predict: Predict, advance: Advance
 ) -> list[tuple[np.ndarray, ...]]:
-    """Returns predict's rows for each input, reading one batch while the device does the next.
-
-    Args:
-      lengths: of the inputs; like lengths are predicted together.
-      batch_size: rows of a batch, always.
-      predict: from the places of the inputs of a batch, and its size, to arrays of rows.
-      advance: told how many inputs are done.
-    """
-    # The longest first: if memory does not suffice, that is known at once.
-    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
-    found: list[tuple[np.ndarray, ...]] = [()] * len(lengths)
-    pending: tuple[list[int], tuple[jax.Array, ...]] | None = None
-
-    def read() -> None:
-        if pending is not None:
-            indices, arrays = pending
-            for index, *row in zip(indices, *map(np.asarray, arrays), strict=False):
-                found[index] = tuple(row)
-            advance(len(indices))
-
-    for start in range(0, len(order), batch_size):
-        indices = order[start : start + batch_size]
-        predicted = predict(indices, batch_size)
-        read()
-        pending = (indices, predicted)
-    read()
-    return found
-
-
-def _tokens(inputs: Sequence[TokenIds], indices: Sequence[int], size: int) -> np.ndarray:
-    rows = [inputs[index] for index in indices]
-    longest = max(map(len, rows))
-    return _pad(rows, size, max(_SHORTEST_BUCKET, _power_of_two(longest)))
-
-
-def _power_of_two(length: int) -> int:
-    return 1 << (length - 1).bit_length()
+    parts = partitioning.batch_parts(mesh)
+    return length_buckets.in_order(lengths, batch_size, predict, advance, parts)
 
 
 def _text(ids: np.ndarray, vocabulary: Any) -> str:
     tokens = ids.tolist()
     end = tokens.index(vocabulary.eos_id) if vocabulary.eos_id in tokens else len(tokens)
     return str(vocabulary.decode([token for token in tokens[:end] if token]))
-
-
-def _pad(rows: Sequence[TokenIds], count: int, length: int) -> np.ndarray:
-    padded = np.zeros((count, length), np.int32)
-    for index, row in enumerate(rows):
-        padded[index, : len(row)] = row
-    return padded

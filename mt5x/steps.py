@@ -108,12 +108,20 @@ def score_step(model: EncoderDecoderModel, mesh: Mesh) -> Callable[..., jax.Arra
 
 @functools.lru_cache(maxsize=16)
 def label_step(model: EncoderDecoderModel, mesh: Mesh) -> Callable[..., jax.Array]:
-    """Returns step(params, encoder_input_tokens [b, s], label_ids [n, l]) -> scores [b, n]."""
+    """Returns step(params, encoder_input_tokens [b, s], label_ids [n, l], prefixes) -> [b, n].
 
-    def step(params: Any, encoder_input_tokens: jax.Array, label_ids: jax.Array) -> jax.Array:
-        return scoring.score_labels(model.module, params, encoder_input_tokens, label_ids)
+    The prefixes are `scoring.distinct_prefixes(label_ids)`.
+    """
 
-    return _jit_over_rows(step, model, mesh, extra_arguments=1)
+    def step(
+        params: Any,
+        encoder_input_tokens: jax.Array,
+        label_ids: jax.Array,
+        prefixes: scoring.Prefixes,
+    ) -> jax.Array:
+        return scoring.score_labels(model.module, params, encoder_input_tokens, label_ids, prefixes)
+
+    return _jit_over_rows(step, model, mesh, extra_arguments=2)
 
 
 @functools.lru_cache(maxsize=16)

@@ -27,6 +27,7 @@ def greedy_decode(
     encoder_input_tokens: Array,
     max_decode_length: int,
     eos_id: int = 1,
+    longest: Array | None = None,
 ) -> tuple[Array, Array]:
     """Takes the likeliest token at each step until every row has ended.
 
@@ -37,6 +38,7 @@ def greedy_decode(
             fills up a last batch) is done from the start.
         max_decode_length: most tokens to write, the end token included.
         eos_id: the end token; it is kept in the output.
+        longest: int32 `[batch]`, most tokens to write of each row; None leaves it to the above.
 
     Returns:
         int32 ids `[batch, max_decode_length]`, 0 after the end token, and float32 scores
@@ -54,11 +56,14 @@ def greedy_decode(
         turned = cache.turned_kernel is not None
         best, log_prob = likeliest(logits.T, 0) if turned else likeliest(logits, 1)
         tokens = jnp.where(state.done, 0, best)
+        done = state.done | (tokens == eos_id)
+        if longest is not None:
+            done = done | (cache.position >= longest)
         return _State(
             tokens=tokens,
             ids=lax.dynamic_update_index_in_dim(state.ids, tokens, state.cache.position, axis=0),
             scores=state.scores + jnp.where(state.done, 0.0, log_prob),
-            done=state.done | (tokens == eos_id),
+            done=done,
             cache=cache,
         )
 
