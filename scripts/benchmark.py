@@ -11,7 +11,12 @@ import json
 import sys
 from pathlib import Path
 
-SECTIONS = {"input": "scripts.benchmarks.input"}
+SECTIONS = {
+    "input": "scripts.benchmarks.input",
+    "evaluation": "scripts.benchmarks.evaluation",
+    "decode": "scripts.benchmarks.decode",
+    "lm-stats": "scripts.benchmarks.lm_stats",
+}
 
 SUMMARY = f"measure how fast this machine is: {', '.join(SECTIONS)}"
 
