@@ -34,21 +34,22 @@ def compile_train_step(
       batch: shapes of a global batch's features, int32 all.
     """
 
+    # Here and not in the thread: the caller goes on to ask for the same.
+    state = jax.tree.map(
+        lambda array, place: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=place),
+        abstract_state(model),
+        state_shardings(model, mesh),
+    )
+    rows = partitioning.batch_sharding(mesh)
+    features = {
+        name: jax.ShapeDtypeStruct(shape, jnp.int32, sharding=rows) for name, shape in batch.items()
+    }
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    rate = jax.ShapeDtypeStruct((), jnp.float32)
+    step = steps.train_step(model, mesh, num_microbatches)
+
     def compile_step() -> None:
         try:
-            rows = partitioning.batch_sharding(mesh)
-            state = jax.tree.map(
-                lambda array, place: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=place),
-                abstract_state(model),
-                state_shardings(model, mesh),
-            )
-            features = {
-                name: jax.ShapeDtypeStruct(shape, jnp.int32, sharding=rows)
-                for name, shape in batch.items()
-            }
-            key = jax.eval_shape(lambda: jax.random.key(0))
-            rate = jax.ShapeDtypeStruct((), jnp.float32)
-            step = steps.train_step(model, mesh, num_microbatches)
             step.lower(state, features, key, rate).compile()  # type: ignore[attr-defined]
         except Exception:
             # See above.

@@ -13,9 +13,13 @@ from pathlib import Path
 
 SECTIONS = {
     "input": "scripts.benchmarks.input",
+    "step": "scripts.benchmarks.step",
+    "loss": "scripts.benchmarks.loss",
     "evaluation": "scripts.benchmarks.evaluation",
     "decode": "scripts.benchmarks.decode",
     "lm-stats": "scripts.benchmarks.lm_stats",
+    "startup": "scripts.benchmarks.startup",
+    "checkpoint": "scripts.benchmarks.checkpoint",
 }
 
 SUMMARY = f"measure how fast this machine is: {', '.join(SECTIONS)}"

@@ -1,4 +1,4 @@
-"""The start of a run: the step is compiled ahead, pipelines are built plainly, caches hurt nobody."""
+"""A run's start: its step is compiled ahead, pipelines are built plainly, caches hurt nobody."""
 
 import itertools
 import os
@@ -59,9 +59,9 @@ def test_the_step_compiled_ahead_is_the_one_that_is_called() -> None:
     assert not compiled_ahead.under_way()
     compiled = []
 
-    def note(event: str, seconds: float, **_: object) -> None:
+    def note(event: str, duration_secs: float, **_: str | int) -> None:
         if event == COMPILED:
-            compiled.append(seconds)
+            compiled.append(duration_secs)
 
     jax.monitoring.register_event_duration_secs_listener(note)
     try:
