@@ -4,9 +4,11 @@
 #   bash scripts/run_tests.sh                       every test but the slow ones
 #   bash scripts/run_tests.sh tests/tasks -k panx   arguments go to pytest
 #   bash scripts/run_tests.sh -m slow               the slow ones; CI runs both
+#   bash scripts/run_tests.sh -m exhaustive         half an hour each, before a release
 
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 ensure_environment
 
-# One process a file, two at a time: more only compete, for JAX itself runs on several cores.
-exec python -m pytest -n 2 --dist loadfile "$@"
+# One process a file, two at a time: more only compete, for JAX itself runs on several cores. The
+# order is that of tests/conftest.py, and not by how many tests a file has.
+exec python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

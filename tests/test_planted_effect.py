@@ -1,7 +1,8 @@
 """What is planted in a sample world is what the analysis finds: syntax, or shared words.
 
 Each world is written, pretrained on, fine-tuned from ten languages and evaluated in ten, by the
-commands that a user runs. Run with -s to see the figures.
+commands that a user runs. CI takes a world of each kind, `-m exhaustive` three (half an hour). Run
+with -s to see the figures.
 """
 
 import subprocess
@@ -15,14 +16,12 @@ from analysis.correlation import Correlation, correlate
 from analysis.transfer import Transfer
 from mt5x.studies.results import read_rows
 
-pytestmark = pytest.mark.slow
-
 REPOSITORY = Path(__file__).resolve().parent.parent
-SEEDS = (0, 1, 2)
 WORLDS = {
     "syntax": ["--syntax", "typology"],
     "lexicon": ["--syntax", "shared", "--lexicon", "drawn"],
 }
+SEEDS = {"slow": (0,), "exhaustive": (0, 1, 2)}
 
 
 def mt5x(*arguments: str) -> None:
@@ -30,14 +29,22 @@ def mt5x(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "scripts.main", *arguments], cwd=REPOSITORY, check=True)
 
 
-@pytest.fixture(scope="module", params=WORLDS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((kind, seeds), marks=getattr(pytest.mark, mark), id=f"{kind}-{mark}")
+        for kind in WORLDS
+        for mark, seeds in SEEDS.items()
+    ],
+)
 def world(request, tmp_path_factory) -> tuple[str, dict[int, tuple[Path, Transfer]]]:
     """One kind of world, and for each seed its data and its transfer table."""
+    kind, seeds = request.param
     tables = {}
-    for seed in SEEDS:
-        folder = tmp_path_factory.mktemp(f"{request.param}{seed}")
+    for seed in seeds:
+        folder = tmp_path_factory.mktemp(f"{kind}{seed}")
         data = folder / "world"
-        made = ["sample-data", "--out", str(data), "--seed", str(seed), *WORLDS[request.param]]
+        made = ["sample-data", "--out", str(data), "--seed", str(seed), *WORLDS[kind]]
         mt5x(*made)
         study = ["study", "run", "t5x_configs/studies/planted_effect.gin"]
         places = {"data_dir": data, "output_dir": folder / "study"}
@@ -45,7 +52,7 @@ def world(request, tmp_path_factory) -> tuple[str, dict[int, tuple[Path, Transfe
         mt5x(*study, *settings, f"--gin.Study.seeds=({seed},)")
         rows = read_rows(folder / "study" / "results.jsonl")
         tables[seed] = (data, transfer.main_transfers(transfer.transfers(rows))[0])
-    return request.param, tables
+    return kind, tables
 
 
 def correlations(data: Path, table: Transfer) -> dict[str, Correlation]:
@@ -65,7 +72,8 @@ def test_the_planted_cause_correlates_with_transfer_in_most_worlds(world):
         found.append(one.r is not None and one.r > 0 and one.p is not None and one.p < 0.05)
         if kind == "lexicon":
             assert by_feature["planted_syntax"].r is None, "one grammar cannot vary"
-    assert sum(found) >= 2
+    # In two worlds of three; the first is one of the two.
+    assert sum(found) >= min(2, len(found))
 
 
 def test_zero_shot_lies_between_the_baseline_and_in_language(world):

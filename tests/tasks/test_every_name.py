@@ -13,7 +13,7 @@ from tests.tasks import made_up_data
 
 LENGTHS = {"inputs": 64, "targets": 32}
 
-# One task of every data set and kind, and one mixture of every form; all of them are slow.
+# One task of every data set and kind, and one mixture of every form; all of them take half an hour.
 SOME_TASKS = [
     *(
         catalogue.task(name, kind, part.languages[-1])
@@ -77,7 +77,7 @@ def test_every_form_of_name_gives_batches(name: str, made_up: Path, monkeypatch)
     check(name, every_split=True)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_registered_name_gives_batches_in_mt5s_vocabulary(
     made_up: Path, shared: Path, monkeypatch
 ) -> None:
