@@ -213,8 +213,12 @@ def train(
             period = checkpoint_cfg.period
             due = step == last or (period and step % period == 0)
             if due or stopping or (evaluating and selection.by_figure):
-                # Nothing is saved whose loss was not looked at.
-                curve.flush()
+                # Nothing is saved whose loss was not looked at. The last steps' entry comes before
+                # that of their evaluation, which is the last of a log.
+                if step == last:
+                    curve.finish()
+                else:
+                    curve.flush()
                 checkpoints.save(state, step, position)
             if stopping and step < last:
                 checkpoints.wait()

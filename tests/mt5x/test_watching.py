@@ -79,10 +79,14 @@ def broken_at(step: int):
 
 
 def test_the_steps_after_the_last_whole_period_are_logged_at_the_end(tmp_path):
-    run(tmp_path, log_period=4)
-    entries = logged(tmp_path)
-    assert [entry["step"] for entry in entries] == [4, 6]
-    assert all(entry["train/loss"] > 0 for entry in entries)
+    evaluated = toy.dataset(split="validation", task_feature_lengths=None)
+    run(tmp_path, log_period=4, eval_period=6, infer_eval_dataset_cfg=evaluated)
+    *trained, scores = logged(tmp_path)
+    assert [entry["step"] for entry in trained] == [4, 6]
+    assert all(entry["train/loss"] > 0 for entry in trained)
+    # The last line is the evaluation's, where programs look for it.
+    assert scores["step"] == 6
+    assert {"eval/toy_eval.aa/accuracy", "eval/toy_eval.bb/accuracy"} <= scores.keys()
 
 
 def test_all_figures_are_logged_every_period(tmp_path, monkeypatch):
