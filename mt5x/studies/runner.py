@@ -3,7 +3,8 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ Job = Callable[[str], Figures]
 """Runs a stage whose config is loaded; takes the title for its progress bar."""
 
 _DONE = "done.json"
+# Seconds of every stage, beside the results.
+_TIMES = "seconds.json"
 
 
 def run(study: Study, jobs: Mapping[str, Job]) -> Path:
@@ -46,14 +49,21 @@ def run(study: Study, jobs: Mapping[str, Job]) -> Path:
         title = f"[{number}/{len(stages)}] {stage.name}"
         places = {name: str(folders[name]) for name in stage.parents} | {"folder": str(folder)}
         config.load(stage.gin_files, plan.gin_bindings(stage.macros, places))
+        begin = time.monotonic()
         figures = jobs[stage.kind](title)
+        seconds = time.monotonic() - begin
         selection = best.rule_of(config.macro("CHECKPOINT_PATH"))
         rows = _rows(study, stage, figures, selection, folder.name, record)
         folder.mkdir(parents=True, exist_ok=True)
-        done = {"rows": [dataclasses.asdict(row) for row in rows]}
+        done = {"rows": [dataclasses.asdict(row) for row in rows], "seconds": round(seconds, 2)}
         write_whole(folder / _DONE, json.dumps(done, ensure_ascii=False) + "\n")
+    finished = {stage.name: _finished(folders[stage.name]) for stage in stages}
     results = Path(study.output_dir) / "results.jsonl"
-    write_rows(results, [row for stage in stages for row in _finished(folders[stage.name])])
+    write_rows(results, [ResultRow(**row) for done in finished.values() for row in done["rows"]])
+    taken = {name: done["seconds"] for name, done in finished.items() if "seconds" in done}
+    write_whole(results.with_name(_TIMES), json.dumps(taken, indent=1) + "\n")
+    if waiting:
+        print(_time_table(waiting, taken), file=sys.stderr)
     return results
 
 
@@ -102,6 +112,21 @@ def _rows(
     return rows
 
 
-def _finished(folder: Path) -> list[ResultRow]:
-    done = json.loads((folder / _DONE).read_text(encoding="utf-8"))
-    return [ResultRow(**row) for row in done["rows"]]
+def _finished(folder: Path) -> dict[str, Any]:
+    """What is kept of a finished stage: 'rows', and 'seconds' unless an older version ran it."""
+    done: dict[str, Any] = json.loads((folder / _DONE).read_text(encoding="utf-8"))
+    return done
+
+
+def _time_table(stages: Sequence[Stage], seconds: Mapping[str, float]) -> str:
+    """Where the time of these stages went, a line for each kind and task."""
+    kinds: dict[str, list[float]] = {}
+    for stage in stages:
+        name = stage.kind if stage.source is None else f"{stage.kind} {stage.task}"
+        kinds.setdefault(name, []).append(seconds[stage.name])
+    width = max(map(len, kinds))
+    lines = [f"{'stages':<{width}}  number  seconds  each"]
+    for name, taken in kinds.items():
+        total = sum(taken)
+        lines.append(f"{name:<{width}}  {len(taken):>6}  {total:>7.1f}  {total / len(taken):>4.1f}")
+    return "\n".join(lines)
