@@ -51,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODULE",
         help="a Python module that registers tasks of your own; may be given again",
     )
+    showing.add_argument(
+        "--lengths",
+        type=int,
+        nargs=2,
+        metavar=("INPUTS", "TARGETS"),
+        help="lengths to compare with the suggested ones",
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
@@ -89,6 +96,7 @@ def run(args: argparse.Namespace) -> None:
         num_examples=args.examples,
         measure=args.measure,
         most_cut=args.cut / 100,
+        given=args.lengths and dict(zip(("inputs", "targets"), args.lengths, strict=True)),
     )
     if args.json:
         print(json.dumps(one.as_json(), ensure_ascii=False))

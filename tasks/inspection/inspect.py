@@ -14,7 +14,7 @@ from tasks.inspection.distribution import Distribution, distribution
 from tasks.inspection.examples import FEATURES, Example, pieces, read
 from tasks.inspection.lookup import Provider
 from tasks.inspection.packing import Packing, count_rows, pack, token_counts
-from tasks.inspection.suggestion import MT5_LENGTHS, cost, suggest
+from tasks.inspection.suggestion import MT5_LENGTHS, cost, suggest, wasted
 
 # Inputs of a task that fills whatever length it is given, where the caller names none; mT5's.
 _FILLED_INPUTS = MT5_LENGTHS[0]["inputs"]
@@ -67,6 +67,7 @@ class Inspection:
       fills: the tasks that cut their text to whatever lengths they are given. They are read only
         where there are no others, which decide on the lengths.
       suggestion: the suggested lengths and what packing gives with them.
+      given: the same for lengths that were asked about; None where none were.
       compared: the same for mT5's own lengths.
       rows: SeqIO's packed arrays of the first rows at the suggested lengths: int32 [rows, length].
     """
@@ -83,6 +84,7 @@ class Inspection:
     distributions: dict[str, Distribution]
     fills: list[str]
     suggestion: Packing
+    given: Packing | None
     compared: list[Packing]
     rows: dict[str, np.ndarray]
 
@@ -93,6 +95,7 @@ class Inspection:
         for one in found["distributions"].values():
             one["percentiles"] = {f"{p:g}": n for p, n in one["percentiles"].items()}
         found["suggestion"] = _figures(self.suggestion)
+        found["given"] = None if self.given is None else _figures(self.given)
         found["compared"] = [_figures(packing) for packing in self.compared]
         return found
 
@@ -104,6 +107,7 @@ def inspect(
     measure: int = 5_000,
     most_cut: float = 0.005,
     seed: int = 0,
+    given: Mapping[str, int] | None = None,
 ) -> Inspection:
     """Reads examples of a task or mixture in the chosen vocabulary and measures them.
 
@@ -114,6 +118,7 @@ def inspect(
       measure: at most so many examples are read, in the order that `seed` shuffles them to.
       most_cut: the share of examples that the suggested lengths may cut, from 0 to below 1.
       seed: of shuffling and mixing.
+      given: lengths {'inputs', 'targets'} to compare with the suggested ones.
 
     Raises:
       DataError: no such name or split, a figure out of its range, or the data or the vocabulary is
@@ -122,6 +127,8 @@ def inspect(
     for what, number, least in (("examples", num_examples, 0), ("measure", measure, 1)):
         if number < least:
             raise DataError(f"expected --{what} of at least {least}, got {number}")
+    if given is not None and min(given.values()) < 1:
+        raise DataError(f"expected lengths of at least 1 token, got {dict(given)}")
     if not 0 <= most_cut < 1:
         raise DataError(f"the share of cut examples lies from 0 to below 1, got {most_cut:g}")
     provider = lookup.find(name)
@@ -159,6 +166,7 @@ def inspect(
         },
         fills=[task.name for task in fills],
         suggestion=packing,
+        given=None if given is None else count_rows(counts, given),
         compared=[count_rows(counts, one) for one in MT5_LENGTHS],
         rows={key: array[:_ROWS_KEPT] for key, array in rows.items()},
     )
@@ -210,6 +218,7 @@ def _figures(packing: Packing) -> dict[str, Any]:
         "efficiency": packing.efficiency,
         **{f"filled_{feature}": packing.filled(feature) for feature in FEATURES},
         "cost": cost(packing),
+        "wasted": wasted(packing),
         "share_cut": packing.share_cut,
         "examples_per_row": packing.examples_per_row,
         "rows": packing.rows,

@@ -27,6 +27,7 @@ class Packing:
       examples: how many there were.
       rows: how many rows they became.
       tokens: tokens that are not padding, by feature.
+      attended: what these attend to in their own examples: tokens, summed over tokens.
       cut: examples that lost tokens of inputs or targets.
     """
 
@@ -34,6 +35,7 @@ class Packing:
     examples: int
     rows: int
     tokens: dict[str, int]
+    attended: int
     cut: int
 
     def filled(self, feature: str) -> float:
@@ -91,6 +93,7 @@ def pack(examples: Sequence[Example], lengths: Lengths) -> tuple[Packing, dict[s
         examples=len(examples),
         rows=len(found),
         tokens={name: int((arrays[f"{name}_segment_ids"] > 0).sum()) for name in FEATURES},
+        attended=_attended(counts, limits),
         cut=_cut(counts, limits),
     )
     return figures, arrays
@@ -122,9 +125,15 @@ def count_rows(counts: np.ndarray, lengths: Lengths) -> Packing:
         examples=total,
         rows=rows,
         tokens={name: int(kept[:, column].sum()) for column, name in enumerate(FEATURES)},
+        attended=_attended(counts, limits),
         cut=_cut(counts, limits),
     )
 
 
 def _cut(counts: np.ndarray, limits: Lengths) -> int:
     return int((counts > list(limits.values())).any(axis=1).sum())
+
+
+def _attended(counts: np.ndarray, limits: Lengths) -> int:
+    inputs, targets = np.minimum(counts, list(limits.values())).T
+    return int((inputs * inputs + targets * (inputs + targets)).sum())

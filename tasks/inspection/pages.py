@@ -11,7 +11,7 @@ from tasks.inspection.examples import FEATURES
 from tasks.inspection.inspect import Inspection, Part
 from tasks.inspection.listing import MIXTURE, Entry, Group
 from tasks.inspection.packing import Packing
-from tasks.inspection.suggestion import cost
+from tasks.inspection.suggestion import cost, wasted
 
 # Marks of the examples of a row in the picture of packing; then from the beginning again.
 _MARKS = "123456789abcdefghijklmnopqrstuvwxyz"
@@ -137,14 +137,17 @@ def _suggestion(found: Inspection) -> list[str]:
         f"TASK_FEATURE_LENGTHS = {found.suggestion.lengths}",
         "",
         f"  {'inputs/targets':<16}{'not padding':>12}{'inputs':>9}{'targets':>9}"
-        f"{'examples a row':>16}{'cut off':>9}{'work':>8}",
+        f"{'examples a row':>16}{'cut off':>9}{'work':>8}{'wasted':>8}",
     ]
-    named = [("suggested", found.suggestion), *(("mT5's", one) for one in found.compared)]
+    given = [("given", found.given)] if found.given is not None else []
+    named = [("suggested", found.suggestion), *given, *(("mT5's", one) for one in found.compared)]
     for title, packing in named:
         work = cost(packing) / cost(found.suggestion)
-        lines.append(f"{_packing(packing)}{work:>7.2f}x  {title}")
+        share = 100 * wasted(packing)
+        lines.append(f"{_packing(packing)}{work:>7.2f}x{share:>7.1f}%  {title}")
     lines += [
         "  work: of an example, padding included, attention as in mT5-base, logits left out",
+        "  wasted: the share of the work that padding and attention between examples take",
         "  mT5's targets are 128 for classification and 512 for answers and entities",
     ]
     return lines

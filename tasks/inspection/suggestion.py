@@ -58,6 +58,15 @@ def cost(packing: Packing) -> float:
     return row * packing.rows / packing.examples
 
 
+def wasted(packing: Packing) -> float:
+    """Returns the share of `cost` that padding and attention to other examples take.
+
+    Attention is computed between all tokens of a row, and masked between examples.
+    """
+    needed = sum(packing.tokens.values()) + packing.attended / _ATTENDED_FOR_WEIGHTS
+    return 1 - needed / (cost(packing) * packing.examples)
+
+
 def _candidates(
     counts: np.ndarray, most_cut: float, needed: Callable[[int], int]
 ) -> Iterator[dict[str, int]]:

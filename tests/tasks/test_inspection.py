@@ -226,3 +226,15 @@ def test_pieces_of_mt5s_vocabulary(shared) -> None:
     assert shown[0] == "▁tag"
     assert shown[-3:] == ["▁<extra_id_0>", "<250105>", "</s>"]
     assert "".join(shown[1:-3]).replace("▁", "").endswith("दिल्ली")
+
+
+def test_what_is_wasted_is_what_the_examples_alone_do_not_need():
+    """Against the definition, example by example; one example that fills a row wastes nothing."""
+    counts = np.array([[10, 4], [7, 2], [3, 3]])
+    found = packing.count_rows(counts, {"inputs": 12, "targets": 8})
+    needed = sum(i + t + (i * i + t * (i + t)) / 4608 for i, t in counts)
+    assert suggestion.wasted(found) == pytest.approx(1 - needed / (suggestion.cost(found) * 3))
+    whole = packing.count_rows(np.array([[16, 8]]), {"inputs": 16, "targets": 8})
+    assert suggestion.wasted(whole) == pytest.approx(0)
+    longer = packing.count_rows(counts, {"inputs": 1024, "targets": 512})
+    assert suggestion.wasted(found) < suggestion.wasted(longer) < 1
