@@ -234,9 +234,14 @@ def _cross_entropy_forward(z_loss, label_smoothing, hidden, kernel, targets, wei
         hit = _hits(logits, targets)
         grad = (1.0 + 2.0 * z_loss * log_z) * jnp.exp(logits - log_z)
         grad = (grad - jnp.where(hit, confidence, low)) * weights[..., None]
-        hidden_grad = jnp.einsum("btv,dv->btd", grad, kernel).astype(hidden.dtype)
-        rows = _by_device(hidden.astype(jnp.float32), devices, None)
-        update = jnp.einsum("pbtd,pbtv->pdv", rows, _by_device(grad, devices, "vocab"))
+        operand = operand_dtype(hidden.dtype)
+        grad = grad.astype(operand)
+        hidden_grad = _product("btv,dv->btd", grad, kernel.astype(operand)).astype(hidden.dtype)
+        # A NaN in one gradient is one in the other. And so the kernel is read for the last time
+        # before its gradient is there: XLA else keeps a copy of it while it is updated.
+        hidden = jnp.where(jnp.isnan(hidden_grad), hidden_grad, hidden)
+        rows = _by_device(hidden.astype(operand), devices, None)
+        update = _product("pbtd,pbtv->pdv", rows, _by_device(grad, devices, "vocab"))
         update = constrain(update, _PARTIAL_GRADIENT_AXES)
         kernel_grad = update if kernel_grad is None else kernel_grad + update
         return kernel_grad, (statistics, hidden_grad)
@@ -265,8 +270,23 @@ def _cross_entropy_backward(z_loss, label_smoothing, saved, cotangents):
 _cross_entropy.defvjp(_cross_entropy_forward, _cross_entropy_backward)
 
 
+def operand_dtype(dtype: Any) -> Any:
+    """What the loss's products multiply where hidden states have `dtype`; sums are float32.
+
+    bfloat16 for bfloat16, as a TPU does by default with float32, too, and T5X there; a CPU gains
+    nothing by it.
+    """
+    half = dtype == jnp.bfloat16 and jax.default_backend() != "cpu"
+    return jnp.bfloat16 if half else jnp.float32
+
+
+def _product(subscripts: str, one: Array, other: Array) -> Array:
+    return jnp.einsum(subscripts, one, other, preferred_element_type=jnp.float32)
+
+
 def _logits(hidden: Array, kernel: Array) -> Array:
-    logits = jnp.einsum("btd,dv->btv", hidden.astype(jnp.float32), kernel)
+    operand = operand_dtype(hidden.dtype)
+    logits = _product("btd,dv->btv", hidden.astype(operand), kernel.astype(operand))
     return constrain(logits, _LOGITS_AXES)
 
 

@@ -39,12 +39,12 @@ def train_step(
                 model, state.params, batch, dropout_rng, num_microbatches, place_like_params
             )
         trained, frozen = freezing.split(state.params, model.freeze)
-        trained, opt_state = model.optimizer_def.update(
-            grads, state.opt_state, trained, learning_rate
-        )
-        params = freezing.joined(trained, frozen)
-        metrics |= norms.of_step(state.params, params, grads)
-        return TrainState(params, opt_state), metrics
+        with partitioning.on_mesh(mesh):
+            trained, opt_state, squares = model.optimizer_def.measured_update(
+                grads, state.opt_state, trained, learning_rate
+            )
+        metrics |= norms.of_step(squares, frozen)
+        return TrainState(freezing.joined(trained, frozen), opt_state), metrics
 
     state, whole = state_shardings(model, mesh), partitioning.replicated(mesh)
     rows = partitioning.batch_sharding(mesh)

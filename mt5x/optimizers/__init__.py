@@ -2,7 +2,15 @@
 
 from mt5x.optimizers.adafactor import Adafactor
 from mt5x.optimizers.adamw import AdamW
-from mt5x.optimizers.optimizer import Optimizer
+from mt5x.optimizers.optimizer import Optimizer, Squares, sum_of_squares
 from mt5x.optimizers.schedule import LearningRate, learning_rate
 
-__all__ = ["Adafactor", "AdamW", "LearningRate", "Optimizer", "learning_rate"]
+__all__ = [
+    "Adafactor",
+    "AdamW",
+    "LearningRate",
+    "Optimizer",
+    "Squares",
+    "learning_rate",
+    "sum_of_squares",
+]

@@ -10,12 +10,14 @@ by size, as here (t5x/adafactor.py, `_parse_rule`). No parameter of this tree ha
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mt5x.optimizers.optimizer import Optimizer, Slots
+from mt5x.optimizers import blocks
+from mt5x.optimizers.optimizer import Optimizer, Slots, Squares, sum_of_squares
 
 Array = jax.Array
 
@@ -87,54 +89,102 @@ class Adafactor(Optimizer):
             for name, axes in self.slot_axes(shape).items()
         }
 
+    def parts(self, shape: tuple[int, ...]) -> int:
+        """Into how many blocks of rows an update takes a parameter."""
+        # T5's recipe; what it does not have reads a block again after it is written.
+        only_this = (None, None, None, False)
+        others = (self.beta1, self.weight_decay_rate, self.weight_decay_rate_lr_exponent)
+        if self.factored_dims(shape) is None or (*others, self.skip_nan_updates) != only_this:
+            return 1
+        return blocks.count(shape)
+
     def update_one(
         self, path: str, grad: Array, slots: Slots, param: Array, step: Array, learning_rate: Array
-    ) -> tuple[Array, Slots]:
-        """The new parameter, in its dtype, and its new slots."""
+    ) -> tuple[Array, Slots, Squares]:
+        """The new parameter, in its dtype, its new slots, and the sums of squares."""
         del path  # all parameters are treated alike
         age = jnp.asarray(step - self.step_offset, jnp.float32) + 1.0
         decay = 1.0 - age ** (-self.decay_rate)
-        update, new = self._normalised(grad, slots, decay)
+        parts = self.parts(grad.shape)
+        new, scales, grad_square, param_square = self._moments(grad, param, slots, decay, parts)
+        shrink: Array | float = 1.0
         if self.clipping_threshold is not None:
-            update = update / jnp.maximum(1.0, _rms(update) / self.clipping_threshold)
-        scale = learning_rate
+
+            def size(grad: Array, scale: Array) -> Any:
+                return (), (sum_of_squares(grad * scale * scales[1]),)
+
+            read = (grad, scales[0])
+            _, (square,) = blocks.in_blocks(size, parts, (), read, (_zero(),))
+            shrink = jnp.maximum(1.0, jnp.sqrt(square / grad.size) / self.clipping_threshold)
+        rate = learning_rate
         if self.multiply_by_parameter_scale:
-            size = jnp.maximum(_rms(param.astype(jnp.float32)), self.epsilon2)
+            scale = jnp.maximum(jnp.sqrt(param_square / param.size), self.epsilon2)
             if self.max_parameter_scale is not None:
-                size = jnp.minimum(size, self.max_parameter_scale)
-            scale = scale * size
-        update = scale * update
-        if self.beta1 is not None:
-            update = self.beta1 * slots["m"] + (1.0 - self.beta1) * update
-            new["m"] = update
+                scale = jnp.minimum(scale, self.max_parameter_scale)
+            rate = rate * scale
         share: Array | float | None = self.weight_decay_rate
         if self.weight_decay_rate_lr_exponent:
             share = (share or 1.0) * learning_rate**self.weight_decay_rate_lr_exponent
-        result = (param if share is None else (1.0 - share) * param) - update
+
+        def change(param: Array, *others: Array) -> Any:
+            *momentum, grad, scale = others
+            update = rate * (grad * scale * scales[1] / shrink)
+            if self.beta1 is not None:
+                update = self.beta1 * momentum[0] + (1.0 - self.beta1) * update
+                momentum = [update]
+            result = (param if share is None else (1.0 - share) * param) - update
+            if self.skip_nan_updates:
+                result = _unless_nan(result, param)
+            result = result.astype(param.dtype)
+            added = update if plain else result - param
+            return (result, *momentum), (sum_of_squares(result), sum_of_squares(added))
+
+        plain = share is None and not self.skip_nan_updates
+        written = (param,) if self.beta1 is None else (param, slots["m"])
+        (result, *momentum), squares = blocks.in_blocks(
+            change, parts, written, (grad, scales[0]), (_zero(), _zero())
+        )
+        if momentum:
+            new["m"] = momentum[0]
         if self.skip_nan_updates:
             new = {name: _unless_nan(slot, slots[name]) for name, slot in new.items()}
-            result = _unless_nan(result, param)
-        return result.astype(param.dtype), new
+        return result, new, Squares(grad_square, *squares)
 
-    def _normalised(self, grad: Array, slots: Slots, decay: Array) -> tuple[Array, Slots]:
-        """The gradient over the root of its second moment, and the slots with that moment."""
-        square = grad * grad + self.epsilon1
+    def _moments(
+        self, grad: Array, param: Array, slots: Slots, decay: Array, parts: int
+    ) -> tuple[Slots, tuple[Array, Array], Array, Array]:
+        """The slots with this gradient; scales; sums of squares of gradient and parameter.
+
+        The gradient times both scales is the gradient over the root of its second moment. The
+        first scale has the gradient's first axis.
+        """
         new = dict(slots)
         dims = self.factored_dims(grad.shape)
         if dims is None:
-            new["v"] = decay * slots["v"] + (1.0 - decay) * square
-            return grad * new["v"] ** -0.5, new
-        rows, columns = dims
-        new["v_row"] = decay * slots["v_row"] + (1.0 - decay) * jnp.mean(square, axis=columns)
-        new["v_col"] = decay * slots["v_col"] + (1.0 - decay) * jnp.mean(square, axis=rows)
-        row_scale = (new["v_row"] / jnp.mean(new["v_row"])) ** -0.5
-        column_scale = new["v_col"] ** -0.5
-        update = grad * jnp.expand_dims(row_scale, columns) * jnp.expand_dims(column_scale, rows)
-        return update, new
+            square = grad * grad
+            new["v"] = decay * slots["v"] + (1.0 - decay) * (square + self.epsilon1)
+            scales = new["v"] ** -0.5, jnp.ones((), jnp.float32)
+            return new, scales, jnp.sum(square), sum_of_squares(param)
+
+        def sums(_: Array, grad: Array, param: Array) -> Any:
+            square = grad * grad + self.epsilon1
+            return (jnp.sum(square, axis=1),), (jnp.sum(square, axis=0), sum_of_squares(param))
+
+        first, second = (jnp.zeros(size, jnp.float32) for size in grad.shape)
+        (first,), (second, param_square) = blocks.in_blocks(
+            sums, parts, (first,), (grad, param), (second, _zero())
+        )
+        names = ("v_row", "v_col") if dims == (0, 1) else ("v_col", "v_row")
+        means = (first / grad.shape[1], second / grad.shape[0])
+        for name, mean in zip(names, means, strict=True):
+            new[name] = decay * slots[name] + (1.0 - decay) * mean
+        roots = {"v_row": new["v_row"] / jnp.mean(new["v_row"]), "v_col": new["v_col"]}
+        scales = roots[names[0]][:, None] ** -0.5, roots[names[1]][None, :] ** -0.5
+        return new, scales, jnp.sum(first), param_square
 
 
-def _rms(x: Array) -> Array:
-    return jnp.sqrt(jnp.mean(x * x))
+def _zero() -> Array:
+    return jnp.zeros((), jnp.float32)
 
 
 def _unless_nan(new: Array, old: Array) -> Array:

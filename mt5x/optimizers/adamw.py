@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from mt5x import path_patterns
-from mt5x.optimizers.optimizer import Optimizer, Slots
+from mt5x.optimizers.optimizer import Optimizer, Slots, Squares, sum_of_squares
 
 Array = jax.Array
 
@@ -55,8 +55,8 @@ class AdamW(Optimizer):
 
     def update_one(
         self, path: str, grad: Array, slots: Slots, param: Array, step: Array, learning_rate: Array
-    ) -> tuple[Array, Slots]:
-        """The new parameter, in its dtype, and its new slots."""
+    ) -> tuple[Array, Slots, Squares]:
+        """The new parameter, in its dtype, its new slots, and the sums of squares."""
         age = jnp.asarray(step - self.step_offset, jnp.float32) + 1.0
         mu = self.b1 * slots["mu"] + (1.0 - self.b1) * grad
         nu = self.b2 * slots["nu"] + (1.0 - self.b2) * grad * grad
@@ -65,5 +65,6 @@ class AdamW(Optimizer):
         update = mean / (jnp.sqrt(square) + self.eps)
         if not path_patterns.matches(path, self.no_decay):
             update = update + self.weight_decay * param.astype(jnp.float32)
-        new = param.astype(jnp.float32) - learning_rate * update
-        return new.astype(param.dtype), {"mu": mu, "nu": nu}
+        new = (param.astype(jnp.float32) - learning_rate * update).astype(param.dtype)
+        squares = Squares(*map(sum_of_squares, (grad, new, new - param)))
+        return new, {"mu": mu, "nu": nu}, squares

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,20 @@ from mt5x.errors import UserError
 
 Array = jax.Array
 Slots = dict[str, Array]
+
+
+class Squares(NamedTuple):
+    """Sums of squares, float32 scalars, of arrays that an update reads anyway.
+
+    Attributes:
+        grad: of the gradient, before it is clipped.
+        param: of the new parameter.
+        update: of what was added to it.
+    """
+
+    grad: Array
+    param: Array
+    update: Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +84,20 @@ class Optimizer(abc.ABC):
         Returns:
             The new parameters, in their dtypes, and the new state.
         """
+        return self.measured_update(grads, opt_state, params, learning_rate)[:2]
+
+    def measured_update(
+        self, grads: Any, opt_state: dict[str, Any], params: Any, learning_rate: Array | float
+    ) -> tuple[Any, dict[str, Any], Squares]:
+        """As `update`, and the sums of squares over the whole tree."""
         step = opt_state["step"]
         rate = jnp.asarray(learning_rate, jnp.float32)
         paths, leaves, structure = _flat(params)
         found = [grad.astype(jnp.float32) for grad in structure.flatten_up_to(grads)]
+        unclipped = None
         if self.global_norm_clip_threshold is not None:
-            scale = _clipping(found, self.global_norm_clip_threshold)
+            unclipped = sum(map(sum_of_squares, found), jnp.zeros(()))
+            scale = _clipping(unclipped, self.global_norm_clip_threshold)
             found = [grad * scale for grad in found]
         new = [
             self.update_one(path, grad, slots, param, step, rate)
@@ -87,11 +109,17 @@ class Optimizer(abc.ABC):
                 strict=True,
             )
         ]
-        params = structure.unflatten([param for param, _ in new])
-        return params, {
+        squares = Squares(
+            *(sum(each, jnp.zeros(())) for each in zip(*(own for *_, own in new), strict=True))
+        )
+        if unclipped is not None:
+            squares = squares._replace(grad=unclipped)
+        params = structure.unflatten([param for param, _, _ in new])
+        opt_state = {
             "step": step + 1,
-            "param_states": structure.unflatten([slots for _, slots in new]),
+            "param_states": structure.unflatten([slots for _, slots, _ in new]),
         }
+        return params, opt_state, squares
 
     @abc.abstractmethod
     def init_slots(self, shape: tuple[int, ...]) -> Slots:
@@ -104,8 +132,8 @@ class Optimizer(abc.ABC):
     @abc.abstractmethod
     def update_one(
         self, path: str, grad: Array, slots: Slots, param: Array, step: Array, learning_rate: Array
-    ) -> tuple[Array, Slots]:
-        """The new parameter, in its dtype, and its new slots.
+    ) -> tuple[Array, Slots, Squares]:
+        """The new parameter, in its dtype, its new slots, and the sums of squares.
 
         Args:
             path: the parameter's, such as 'decoder/layers_0/mlp/wo/kernel'.
@@ -124,6 +152,11 @@ def _flat(params: Any) -> tuple[list[str], list[Any], Any]:
     return paths, [leaf for _, leaf in found], structure
 
 
-def _clipping(grads: list[Array], threshold: float) -> Array:
-    norm = jnp.sqrt(sum((jnp.sum(grad * grad) for grad in grads), jnp.zeros(())))
-    return threshold * jnp.minimum(1.0 / threshold, 1.0 / norm)
+def sum_of_squares(x: Array) -> Array:
+    """In float32."""
+    # Not jnp.vdot, which flattens: an array that is split over devices would be gathered.
+    return jnp.sum(jnp.square(x.astype(jnp.float32)))
+
+
+def _clipping(sum_of_squares: Array, threshold: float) -> Array:
+    return threshold * jnp.minimum(1.0 / threshold, 1.0 / jnp.sqrt(sum_of_squares))

@@ -213,3 +213,22 @@ def test_loss_is_the_same_over_eight_devices(small):
     (expected, _), expected_grads = loss_and_grads(model, params, batch)
     np.testing.assert_allclose(value, expected, rtol=1e-6)
     assert largest_difference(grads, expected_grads) < 1e-4
+
+
+def test_products_of_bfloat16_are_summed_in_float32(monkeypatch):
+    hidden, kernel, targets, weights = problem(3, width=64)
+    hidden, kernel = hidden.astype(jnp.bfloat16), kernel / 8
+
+    def value_and_grads():
+        loss = lambda *factors: losses.cross_entropy(*factors, targets, weights)[0]  # noqa: E731
+        return jax.value_and_grad(loss, argnums=(0, 1))(hidden, kernel)
+
+    value, grads = value_and_grads()
+    monkeypatch.setattr(losses, "operand_dtype", lambda dtype: dtype)
+    half_value, half_grads = value_and_grads()
+    np.testing.assert_allclose(half_value, value, rtol=2e-3)
+    for half, grad in zip(half_grads, grads, strict=True):
+        assert half.dtype == grad.dtype
+        # bfloat16 keeps eight bits.
+        difference = jnp.max(jnp.abs((half - grad).astype(jnp.float32)))
+        assert 0 < difference < 2**-6 * jnp.max(jnp.abs(grad))

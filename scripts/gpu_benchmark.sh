@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Training steps of mt5-base and mt5-large on one GPU, bfloat16, packed, beside Hugging Face's mT5
+# compiled with its best attention (if torch with CUDA and transformers are installed):
+#
+#   bash scripts/gpu_benchmark.sh [FOLDER]
+#
+# prints a table for each model and length and writes it to FOLDER (runs/gpu_benchmark) as JSON.
+# It needs jax[cuda12]; without a GPU it measures the processor. The settings are below.
+set -euo pipefail
+
+folder=${1:-runs/gpu_benchmark}
+models=${MODELS:-mt5_base mt5_large}
+lengths=${LENGTHS:-1024/128 512/128}  # inputs/targets
+batch_size=${BATCH_SIZE:-32}
+packed=${PACKED:-4}                   # examples in a row
+repeats=${REPEATS:-10}
+against=${AGAINST-huggingface}
+dtype=${DTYPE:-bfloat16}
+
+mkdir -p "$folder"
+for model in $models; do
+  for length in $lengths; do
+    mt5x benchmark step --model "$model" --dtype "$dtype" --batch_size "$batch_size" \
+      --inputs "${length%/*}" --targets "${length#*/}" --packed "$packed" \
+      --against $against --repeats "$repeats" --json "$folder/$model.${length/\//_}.json"
+  done
+done
