@@ -3,8 +3,9 @@
 No array is made and no device is needed. Parameters, optimizer slots and gradients are counted by
 their shardings; activations by tracing one layer as a device sees it (its share of the rows, heads
 and hidden features) and adding up what the backward pass is left (`jax.vjp`). Frozen parameters
-have no gradient, and layers before the first trained one leave nothing. It is an estimate: XLA
-fuses some of it away, and has temporaries of its own.
+have no gradient, and layers before the first trained one leave nothing. A step needs what its
+worst moment does, and the moments are few: the loss, one layer of each stack going backward, and
+the end, when all gradients are there. It is an estimate; `mt5x plan --compile` asks the compiler.
 """
 
 import dataclasses
@@ -89,11 +90,12 @@ class Memory:
     Attributes:
       parameters: float32 parameters.
       optimizer: the optimizer's slots.
-      gradients: float32 gradients of what is trained, twice with microbatches (the sum and the
-        part).
+      gradients: float32 gradients of what is trained.
       activations: what the forward pass leaves to the backward pass, and one layer at work.
-      logits: logits of one piece of the loss and what is made of them, with the embedding's and
-        the logits' tables gathered over 'fsdp' and the table's gradient.
+      logits: logits of one piece of the loss, the gradient of their table, and the table itself
+        where it is gathered over 'fsdp'.
+      at_once: most of the last three that is held at one moment; with microbatches the sum of
+        their gradients beside it.
     """
 
     parameters: int
@@ -101,11 +103,12 @@ class Memory:
     gradients: int
     activations: int
     logits: int
+    at_once: int
 
     @property
     def total(self) -> int:
-        """All of it, bytes."""
-        return sum(dataclasses.astuple(self))
+        """The peak, bytes."""
+        return self.parameters + self.optimizer + self.at_once
 
 
 def memory_of(model: EncoderDecoderModel, setting: Setting) -> Memory:
@@ -116,14 +119,27 @@ def memory_of(model: EncoderDecoderModel, setting: Setting) -> Memory:
     """
     setting.check()
     config, mesh = model.module.config, setting.mesh
-    parameters, trained, optimizer = _state_bytes(model, mesh)
-    copies = 1 if setting.num_microbatches == 1 else 2
+    parameters, gradients, optimizer = _state_bytes(model, mesh)
+    kept, at_work = _activations(config, setting, _layers_going_backward(model))
+    logits, tables = _logits(config, setting), _table_gradients(model, setting)
+    # The gradient of the embedding starts as zeros, which XLA makes when it likes.
+    moments = [
+        sum(kept.values()) + logits + tables["embedding"],
+        sum(kept.values()) + at_work["decoder"] + sum(tables.values()),
+        kept["encoder"] + at_work["encoder"] + _local_gradients(model, setting, "decoder"),
+    ]
+    if setting.num_microbatches > 1:
+        # A part's gradients are added one by one to the sum.
+        at_once = gradients + max(moments) - tables["embedding"]
+    else:
+        at_once = max(*moments, gradients + _summed_over_devices(model, setting, tables))
     return Memory(
         parameters=parameters,
         optimizer=optimizer,
-        gradients=copies * trained,
-        activations=_activations(config, setting, _layers_going_backward(model)),
-        logits=_logits(config, setting),
+        gradients=gradients,
+        activations=sum(kept.values()) + max(at_work.values()),
+        logits=logits,
+        at_once=at_once,
     )
 
 
@@ -244,30 +260,84 @@ def _layers_going_backward(model: EncoderDecoderModel) -> Mapping[str, int]:
     }
 
 
-def _activations(config: T5Config, setting: Setting, layers: Mapping[str, int]) -> int:
+def _activations(
+    config: T5Config, setting: Setting, layers: Mapping[str, int]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """What each stack leaves to the backward pass, and what one layer of it at work needs."""
     share = _share_of(config, setting.partitioner.num_partitions)
-    policy, total, at_work = setting.remat_policy, 0, 0
+    policy, rows = setting.remat_policy, setting.rows
+    left, at_work = {}, {}
     for kind, count in layers.items():
         kept = _layer_bytes(share, kind, setting.inputs, setting.targets)
-        total += count * kept[policy].of(setting.rows)
-        # A layer that goes backward has gradients of all its parts, and the parts themselves:
-        # those are counted already where nothing is computed again.
-        times = 1 if policy == "none" else 2
-        at_work = max(at_work, times * kept["none"].of(setting.rows))
-    return total + at_work
+        left[kind] = count * kept[policy].of(rows)
+        # Going backward, a layer has what was kept or is computed again, and the gradient of its
+        # largest array.
+        again = kept["none"].of(rows) - kept[policy].of(rows)
+        at_work[kind] = again + rows * kept["none"].largest if count else 0
+    return left, at_work
 
 
 def _logits(config: T5Config, setting: Setting) -> int:
-    mesh, width = setting.mesh, config.emb_dim
-    vocab = config.vocab_size
-    if vocab % setting.partitioner.num_partitions == 0:
-        vocab //= setting.partitioner.num_partitions
-    pieces = min(setting.rows * setting.targets * vocab * 4, losses.LOGITS_BYTES)
-    table = 4 * width * vocab
-    # The tables of embedding and logits in use, where they are split, and the gradient of one.
-    gathered = 2 * table if mesh.shape[partitioning.FSDP_AXIS] > 1 else 0
-    # Logits, their softmax and their gradient.
-    return 3 * pieces + gathered + table
+    vocab = _vocabulary_share(config, setting)
+    table = 4 * config.emb_dim * vocab
+    logits = setting.rows * setting.targets * vocab * 4
+    # The gradient of the table; of several pieces, the sum and the piece's.
+    gradients = table if logits <= losses.LOGITS_BYTES else 2 * table
+    gathered = table if setting.mesh.shape[partitioning.FSDP_AXIS] > 1 else 0
+    return min(logits, losses.LOGITS_BYTES) + gradients + gathered
+
+
+def _vocabulary_share(config: T5Config, setting: Setting) -> int:
+    """Columns of the logits on a device."""
+    parts = setting.partitioner.num_partitions
+    return config.vocab_size // (parts if config.vocab_size % parts == 0 else 1)
+
+
+def _table_gradients(model: EncoderDecoderModel, setting: Setting) -> dict[str, int]:
+    """Bytes of the gradients of the two tables over the vocabulary, before devices are summed."""
+    config = model.module.config
+    table = 4 * config.emb_dim * _vocabulary_share(config, setting)
+    trained = _local_sizes(model, setting.partitioner.num_partitions)
+    return {
+        "embedding": table if "token_embedder/embedding" in trained else 0,
+        "logits": table if "decoder/logits_dense/kernel" in trained else 0,
+    }
+
+
+def _summed_over_devices(
+    model: EncoderDecoderModel, setting: Setting, tables: Mapping[str, int]
+) -> int:
+    """Beside the gradients, what is there while they are summed over the rows' devices.
+
+    That is what goes into the sum, and what the embedding gets from the inputs and from the
+    targets, which are summed apart. Over 'fsdp' gradients are split as they are summed, one after
+    another, and the worst is the embedding's.
+    """
+    if partitioning.batch_parts(setting.mesh) == 1:
+        return 0
+    if setting.partitioner.fsdp_partitions > 1:
+        return 2 * max(2 * tables["embedding"], tables["logits"])
+    return _local_gradients(model, setting) + 2 * tables["embedding"]
+
+
+def _local_gradients(model: EncoderDecoderModel, setting: Setting, under: str = "") -> int:
+    """Bytes of the gradients of a device's own rows: split over 'model' alone."""
+    sizes = _local_sizes(model, setting.partitioner.num_partitions)
+    return sum(size for path, size in sizes.items() if path.startswith(under))
+
+
+@functools.lru_cache(maxsize=64)
+def _local_sizes(model: EncoderDecoderModel, num_partitions: int) -> Mapping[str, int]:
+    """Bytes of each trained parameter, by its path, on one device of the model axis."""
+    mesh = partitioning.abstract_mesh(1, num_partitions)
+    shapes, places = (
+        flatten_dict(freezing.split(tree, model.freeze)[0], sep="/")
+        for tree in (
+            train_state.abstract_state(model).params,
+            train_state.state_shardings(model, mesh).params,
+        )
+    )
+    return {path: _bytes_on_device(shapes[path], places[path]) for path in shapes}
 
 
 def _share_of(config: T5Config, parts: int) -> T5Config:
@@ -283,10 +353,17 @@ def _share_of(config: T5Config, parts: int) -> T5Config:
 
 @dataclasses.dataclass(frozen=True)
 class _Kept:
-    """Bytes that a layer leaves to the backward pass: for each row, and whatever the rows."""
+    """Bytes that a layer leaves to the backward pass.
+
+    Attributes:
+      per_row: for each sequence.
+      constant: whatever the sequences.
+      largest: of its largest array, for each sequence.
+    """
 
     per_row: int
     constant: int
+    largest: int
 
     def of(self, rows: int) -> int:
         return rows * self.per_row + self.constant
@@ -330,27 +407,47 @@ def _layer_bytes(config: T5Config, kind: str, inputs: int, targets: int) -> dict
 def _left_to_backward(
     layer: Any, policy: str, params: Any, x: Any, shared: Any, masks: Any
 ) -> _Kept:
-    """Traces a layer and adds up what `jax.vjp` keeps; what all layers share is not its own."""
+    """Traces a layer and adds up what `jax.vjp` keeps; what all layers share is not its own.
+
+    XLA does not keep what costs nothing to make again of what is kept: masks that are repeated,
+    and multiples.
+    """
 
     def one_layer(x: Any, params: Any, masks: Any, shared: Any) -> Any:
         return layer.apply({"params": params}, x, *shared, masks)
 
     function = one_layer if policy == "none" else jax.checkpoint(one_layer, policy=SAVED[policy])
 
-    def forward(*arguments: Any) -> Any:
-        return jax.tree.leaves(jax.vjp(function, *arguments)[1])
+    def forward(x: Any, params: Any, masks: Any, shared: Any) -> Any:
+        # Dropout masks are drawn, and have no gradient.
+        rest = functools.partial(_in_order, function, masks)
+        return jax.tree.leaves(jax.vjp(rest, x, params, shared)[1])
 
     jaxpr = jax.make_jaxpr(forward)(x, params, masks, shared).jaxpr
     own = len(jax.tree.leaves((x, params, masks)))
     not_ours = set(jaxpr.invars[1 : 1 + len(jax.tree.leaves(params))] + jaxpr.invars[own:])
+    multiples = {
+        eqn.outvars[0]: next(v for v in eqn.invars if v.aval.shape)
+        for eqn in jaxpr.eqns
+        if eqn.primitive is jax.lax.mul_p
+        and sorted(v.aval.shape == () for v in eqn.invars) == [False, True]
+    }
     kernels = {leaf.shape for leaf in jax.tree.leaves(params)}
-    per_row = constant = 0
-    for value in {v for v in jaxpr.outvars if isinstance(v, jax.extend.core.Var)} - not_ours:
+    per_row = constant = largest = 0
+    left = {v for v in jaxpr.outvars if isinstance(v, jax.extend.core.Var)}
+    for value in {multiples.get(v, v) for v in left} - not_ours:
         size: Any = value.aval
         size_bytes = size.size * size.dtype.itemsize
+        if size.dtype == jnp.bool_:
+            continue
         if size.shape in kernels:
             # Cast, and gathered over 'fsdp': kept where nothing is computed again.
             constant += size_bytes
         else:
             per_row += size_bytes
-    return _Kept(per_row, constant)
+            largest = max(largest, size_bytes)
+    return _Kept(per_row, constant, largest)
+
+
+def _in_order(function: Any, masks: Any, x: Any, params: Any, shared: Any) -> Any:
+    return function(x, params, masks, shared)

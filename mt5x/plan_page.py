@@ -7,6 +7,7 @@ import re
 import jax
 
 from mt5x import path_patterns, train_state
+from mt5x.measured_memory import Allocation
 from mt5x.memory_plan import Memory, Setting
 from mt5x.models import EncoderDecoderModel
 
@@ -25,6 +26,18 @@ def changes(old: Setting, new: Setting) -> str:
         "--num_microbatches": (old.num_microbatches, new.num_microbatches),
     }
     return " ".join(f"{flag}={after}" for flag, (before, after) in pairs.items() if before != after)
+
+
+def compiled(platform: str, devices: int, found: Allocation) -> str:
+    """Returns what the compiler assigned on each device, as text."""
+    parts = {
+        "comes in": found.arguments,
+        "temporaries": found.temporaries,
+        "peak": found.peak,
+    }
+    lines = [f"  {name:<12} {gib(size):>12}" for name, size in parts.items()]
+    head = f"on each device, by XLA's compiler for {devices} {platform} devices (packed rows):"
+    return "\n".join([head, *lines])
 
 
 def gib(size: int) -> str:
@@ -65,8 +78,10 @@ def _parameters(model: EncoderDecoderModel, setting: Setting) -> str:
 
 
 def _memory(needed: Memory) -> str:
-    parts = dataclasses.asdict(needed) | {"total": needed.total}
-    return "\n".join(
-        ["on each device (an estimate):"]
-        + [f"  {name:<12} {gib(size):>12}" for name, size in parts.items()]
-    )
+    parts = dataclasses.asdict(needed) | {"peak": needed.total}
+    notes = {"at_once": "most of these three at one moment", "peak": "parameters, slots, at once"}
+    lines = [
+        f"  {name:<12} {gib(size):>12}  {notes.get(name, '')}".rstrip()
+        for name, size in parts.items()
+    ]
+    return "\n".join(["on each device (an estimate):", *lines])

@@ -1,8 +1,15 @@
 """`mt5x plan`: what a training step needs of each device, and what would make it fit."""
 
 import argparse
+import contextlib
+import dataclasses
+from typing import TYPE_CHECKING
 
 from scripts import named_model
+
+if TYPE_CHECKING:
+    from mt5x.memory_plan import Setting
+    from mt5x.models import EncoderDecoderModel
 
 SUMMARY = "say where a model's arrays will live and whether training fits, without any device"
 EXAMPLES = """\
@@ -10,6 +17,7 @@ EXAMPLES = """\
   mt5x plan --model=mt5_base --devices=1 --memory=16GiB --batch_size=32 --inputs=512 --targets=64
   mt5x plan --model=mt5_xl --devices=8 --gin.OPTIMIZER='@optimizers.AdamW()' \\
     --gin.FREEZE="['encoder/.*', 'token_embedder/.*']"
+  mt5x plan --model=mt5_small --devices=8 --num_partitions=2 --compile
 what it advises goes to `mt5x train` as --gin.NUM_PARTITIONS=4 --gin.REMAT_POLICY=full ...
 """
 
@@ -46,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="NAME", help="what must hold it: v4, v5e, a100, h100")
     parser.add_argument("--memory", metavar="SIZE", help="or how much one device has: 16GiB")
     parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="also compile the step for so many devices of this machine, CPU's if it has no others "
+        "(nothing is allocated; takes a minute or more), and print what the compiler assigns",
+    )
+    parser.add_argument(
         "--gin_bindings",
         action="append",
         default=[],
@@ -77,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
     )
     needed = memory_plan.memory_of(model, setting)
     print(plan_page.page(model, setting, needed))
+    if args.compile:
+        print(f"\n{_compiled(model, setting)}")
     if memory is None:
         return 0
     name = args.device or "the device"
@@ -93,3 +109,39 @@ def run(args: argparse.Namespace) -> int:
         total = memory_plan.memory_of(model, better).total
         print(f"{plan_page.changes(setting, better)} would make it fit, in {plan_page.gib(total)}")
     return 1
+
+
+def _compiled(model: "EncoderDecoderModel", setting: "Setting") -> str:
+    """Compiles the step for devices of this machine, and returns what it takes as text.
+
+    Raises:
+      UserError: the machine has too few, and their number is settled.
+    """
+    import jax
+
+    from mt5x import measured_memory, partitioning, plan_page
+    from mt5x.errors import UserError
+
+    # CPU devices are as many as are asked for, until the first is used.
+    with contextlib.suppress(RuntimeError):
+        jax.config.update("jax_num_cpu_devices", setting.devices)
+    devices = jax.devices()
+    if len(devices) < setting.devices:
+        devices = jax.devices("cpu")
+    if len(devices) < setting.devices:
+        raise UserError(
+            f"--compile for {setting.devices} devices found {len(devices)}; "
+            f"set JAX_NUM_CPU_DEVICES={setting.devices}"
+        )
+    config = dataclasses.replace(model.module.config, remat_policy=setting.remat_policy)
+    model = dataclasses.replace(model, module=type(model.module)(config))
+    axes = setting.partitioner.axis_sizes(setting.devices)
+    batch = measured_memory.abstract_batch(
+        setting.batch_size, setting.inputs, setting.targets, packed=True
+    )
+    found = measured_memory.of(
+        measured_memory.compiled_train_step(
+            model, partitioning.make_mesh(*axes, devices=devices), batch, setting.num_microbatches
+        )
+    )
+    return plan_page.compiled(devices[0].platform, setting.devices, found)

@@ -1,19 +1,20 @@
 """The plan's bytes are those of the shardings, near those of XLA, and its advice fits."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import pytest
 
-from mt5x import memory_plan, optimizers
+from mt5x import measured_memory, memory_plan, optimizers
 from mt5x.errors import UserError
 from mt5x.memory_plan import GIB, Setting, fits, memory_of, what_fits
 from mt5x.model import T5Config, Transformer
 from mt5x.models import EncoderDecoderModel
-from mt5x.partitioning import Partitioner
+from mt5x.partitioning import Partitioner, batch_parts, make_mesh
 from scripts import main
-from tests.mt5x.compiled_step import XXL, compile_step
+from tests.mt5x.compiled_step import XXL
 
 SMALL = T5Config(
     vocab_size=512,
@@ -38,7 +39,9 @@ def test_parameters_gradients_and_slots_are_counted_by_their_shardings():
     # Vectors and the small tables of relative positions are not, or only partly, split.
     assert 4 * count / 32 < split.parameters < 4 * count / 32 + 4 * 2**20
     parts = memory_of(model(), Setting(32, Partitioner(4, 8), num_microbatches=2))
-    assert parts.gradients == 2 * split.gradients
+    assert parts.gradients == split.gradients
+    # The sum of the parts' gradients lies beside what one part needs.
+    assert parts.at_once > parts.gradients + parts.logits
     assert parts.activations < split.activations
 
 
@@ -84,21 +87,70 @@ def test_activations_shrink_with_recomputation_devices_and_microbatches():
     assert memory_of(model(), fewer_rows).activations == memory_of(model(), less).activations
 
 
-@pytest.mark.parametrize("policy", ["none", "full"])
-def test_the_estimate_is_near_what_xla_allocates(policy):
-    config = dataclasses.replace(SMALL, remat_policy=policy)
-    partitioner = Partitioner(2, 2)
-    setting = Setting(8, partitioner, policy, batch_size=64, inputs=128, targets=64)
-    compiled, _ = compile_step(config, partitioner, 64, 128, 64)
-    found = compiled.memory_analysis()
-    needed = memory_of(model(config), setting)
-    rows = 4 * (64 // 4) * (128 + 3 * 64)
-    small = 2**13
-    assert found.argument_size_in_bytes == pytest.approx(
-        needed.parameters + needed.optimizer + rows, abs=small
+def check_peak(config: T5Config, setting: Setting, **settings: Any) -> None:
+    """Fails where plan and compiler differ by more than 15%."""
+    config = dataclasses.replace(config, remat_policy=setting.remat_policy)
+    network = dataclasses.replace(model(config), **settings)
+    mesh = make_mesh(*setting.partitioner.axis_sizes(setting.devices))
+    batch = measured_memory.abstract_batch(
+        setting.batch_size, setting.inputs, setting.targets, packed=True
     )
-    working = needed.gradients + needed.activations + needed.logits
-    assert 0.5 < working / found.temp_size_in_bytes < 2.0
+    found = measured_memory.of(
+        measured_memory.compiled_train_step(network, mesh, batch, setting.num_microbatches)
+    )
+    needed = memory_of(network, setting)
+    rows = sum(array.size * 4 for array in batch.values()) // batch_parts(mesh)
+    state = needed.parameters + needed.optimizer
+    assert found.arguments == pytest.approx(state + rows, abs=2**13)
+    assert found.donated == pytest.approx(state, abs=2**13)
+    assert needed.total == pytest.approx(found.peak, rel=0.15)
+
+
+# XLA's CPU backend would undo what is computed again (mt5x.model.stack.compiler_options): then
+# 'full' would need what 'none' does.
+@pytest.mark.parametrize("policy", ["none", "full"])
+def test_the_plan_is_within_15_percent_of_the_compiled_step(policy):
+    check_peak(SMALL, Setting(1, Partitioner(), policy, batch_size=16, inputs=256, targets=64))
+
+
+TRUE_WIDTH = T5Config(
+    vocab_size=250112,
+    emb_dim=512,
+    num_heads=6,
+    mlp_dim=1024,
+    num_encoder_layers=2,
+    num_decoder_layers=2,
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("setting", "changes"),
+    [
+        (Setting(1, batch_size=8, inputs=128, targets=32), {}),
+        (Setting(1, batch_size=8, inputs=128, targets=32), {"optimizer_def": optimizers.AdamW()}),
+        (Setting(1, batch_size=8, inputs=128, targets=32), {"freeze": ("token_embedder/.*",)}),
+        (Setting(1, num_microbatches=2, batch_size=8, inputs=128, targets=32), {}),
+        (Setting(1, remat_policy="full", batch_size=32, inputs=512, targets=128), {}),
+        (Setting(1, remat_policy="minimal", batch_size=32, inputs=512, targets=128), {}),
+        (Setting(8, Partitioner(2, 2), batch_size=32, inputs=512, targets=128), {}),
+        (Setting(8, batch_size=64, inputs=128, targets=32), {}),
+        (Setting(8, Partitioner(1, 8), batch_size=64, inputs=128, targets=32), {}),
+    ],
+    ids=[
+        "adafactor",
+        "adamw",
+        "frozen",
+        "microbatches",
+        "full",
+        "minimal",
+        "2x2x2",
+        "8x1x1",
+        "1x8x1",
+    ],
+)
+def test_so_it_is_at_mt5_small_s_width(setting, changes):
+    check_peak(TRUE_WIDTH, setting, **changes)
 
 
 def test_the_advice_fits_and_what_fits_is_left_alone():
