@@ -205,3 +205,12 @@ def test_the_command_prints_mesh_shardings_memory_and_advice(capsys):
     # No array of the model was made.
     assert all(array.size < 2**20 for array in jax.live_arrays())
     assert jnp.bfloat16 == XXL.dtype
+
+
+@pytest.mark.slow
+def test_the_command_compiles_on_demand(capsys):
+    arguments = ["plan", "--model=mt5_tiny", "--devices=2", "--batch_size=8", "--compile"]
+    assert main.main([*arguments, "--inputs=32", "--targets=16"]) == 0
+    assert "by XLA's compiler for 2 cpu devices" in capsys.readouterr().out
+    assert main.main([*arguments, "--devices=64", "--batch_size=64"]) == 2
+    assert "JAX_NUM_CPU_DEVICES=64" in capsys.readouterr().err
