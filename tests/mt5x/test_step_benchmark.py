@@ -62,7 +62,8 @@ def test_made_up_rows_are_padded_and_segmented_as_asked():
 
 
 @pytest.mark.skipif(not huggingface.can_run(), reason="needs torch and transformers")
-def test_all_variants_are_measured(tmp_path, capsys):
+def test_all_variants_are_measured(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(step, "_PRODUCT_SIZE", 128)
     file = tmp_path / "step.json"
     main.main(["benchmark", "step", *TINY, "--repeats", "1", "--json", str(file)])
     rows = json.loads(file.read_text())["rows"]
