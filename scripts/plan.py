@@ -3,13 +3,9 @@
 import argparse
 import contextlib
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import Any
 
 from scripts import named_model
-
-if TYPE_CHECKING:
-    from mt5x.memory_plan import Setting
-    from mt5x.models import EncoderDecoderModel
 
 SUMMARY = "say where a model's arrays will live and whether training fits, without any device"
 EXAMPLES = """\
@@ -111,8 +107,12 @@ def run(args: argparse.Namespace) -> int:
     return 1
 
 
-def _compiled(model: "EncoderDecoderModel", setting: "Setting") -> str:
+def _compiled(model: Any, setting: Any) -> str:
     """Compiles the step for devices of this machine, and returns what it takes as text.
+
+    Args:
+      model: an `EncoderDecoderModel`.
+      setting: a `memory_plan.Setting`.
 
     Raises:
       UserError: the machine has too few, and their number is settled.
