@@ -151,7 +151,9 @@ def train(
     keep_best = checkpoint_cfg.keep_best
     keep_best.check(evaluator, scored, teacher_forced, train_dataset_cfg)
     run_record.refuse_other_config(run)
-    shapes = input_pipeline.batch_shapes(train_dataset_cfg)
+    # Of several processes each would compile at its own time; not tried.
+    alone = jax.process_count() == 1
+    shapes = input_pipeline.batch_shapes(train_dataset_cfg) if alone else None
     compiling = shapes and compiled_ahead.compile_train_step(model, mesh, num_microbatches, shapes)
     begun = run_start.begin(
         run, model, mesh, train_dataset_cfg, random_seed, skipped,
