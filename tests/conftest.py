@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from pathlib import Path
+from typing import Any
 
 import jax
 import pytest
@@ -35,7 +36,7 @@ class FailuresAtOnce:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+            terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
             terminal.write_line("")
             terminal.write_line(f"FAILED {report.nodeid} ({report.when}, {report.duration:.0f} s)")
             terminal.write_line(report.longreprtext[-3000:])

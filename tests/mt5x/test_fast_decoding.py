@@ -1,6 +1,7 @@
 """What makes a decode step fast changes nothing."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,7 @@ def test_the_likeliest_token_is_the_first_of_the_largest(vocabulary, seed):
 
 def decode(model, source, kind, **settings):
     config = decoding.DecodeConfig(kind, max_length=7, **settings)
-    key, rows = jax.random.key(0), np.arange(len(source))
+    key, rows = jax.random.key(0), jnp.arange(len(source))
     return jax.jit(lambda params, source: decoding.decode(model, params, source, config, key, rows))
 
 
@@ -50,6 +51,6 @@ def test_a_turned_kernel_changes_nothing(small, monkeypatch, kind, settings):
 @pytest.mark.parametrize(("length", "turned"), [(2, False), (64, True)])
 def test_only_a_long_decode_turns_the_kernel(small, length, turned):
     model, params = small
-    source = np.array([[5, 1]], np.int32)
+    source = jnp.array([[5, 1]], jnp.int32)
     cache = jax.eval_shape(lambda params: caches.start(model, params, source, length), params)
     assert (cache.turned_kernel is not None) == turned

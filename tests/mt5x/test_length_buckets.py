@@ -28,7 +28,8 @@ def test_buckets_are_few():
 @given(lengths, st.sampled_from([1, 2, 8, 24]), st.sampled_from([1, 2]))
 def test_every_input_is_predicted_once_and_in_order(lengths, batch_size, parts):
     batch_size *= parts
-    sizes, done = set(), []
+    sizes: set[int] = set()
+    done: list[int] = []
 
     def predict(indices, rows):
         sizes.add(rows)
@@ -52,9 +53,9 @@ def compilations(act) -> int:
     """How many programs XLA compiles while `act` runs."""
     found = []
 
-    def note(event: str, duration: float, **_: object) -> None:
+    def note(event: str, duration_secs: float, **_: str | int) -> None:
         if event == "/jax/core/compile/backend_compile_duration":
-            found.append(duration)
+            found.append(duration_secs)
 
     jax.monitoring.register_event_duration_secs_listener(note)
     try:

@@ -220,7 +220,9 @@ def test_products_of_bfloat16_are_summed_in_float32(monkeypatch):
     hidden, kernel = hidden.astype(jnp.bfloat16), kernel / 8
 
     def value_and_grads():
-        loss = lambda *factors: losses.cross_entropy(*factors, targets, weights)[0]  # noqa: E731
+        def loss(hidden, kernel):
+            return losses.cross_entropy(hidden, kernel, targets, weights)[0]
+
         return jax.value_and_grad(loss, argnums=(0, 1))(hidden, kernel)
 
     value, grads = value_and_grads()

@@ -43,7 +43,7 @@ def test_textbook_takes_the_same_step(model):
     np.testing.assert_allclose(
         metrics["weight_gradient_norm"], expected["weight_gradient_norm"], rtol=1e-5
     )
-    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    jax.tree.map(lambda *_: None, ours, theirs)  # They have one structure.
     slots, others = ours.opt_state["param_states"], theirs.opt_state["param_states"]
     for one, two in zip(jax.tree.leaves(slots), jax.tree.leaves(others), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-8)

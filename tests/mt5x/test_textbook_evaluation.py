@@ -54,12 +54,15 @@ def test_where_labels_are_written_they_are_what_is_scored(trained):
     languages, answers = zip(*(examples(random, 21) for _ in range(LANGUAGES)), strict=True)
     vocabulary = Digits()
     label_ids = prediction.encode_labels(XNLI_LABELS, vocabulary)
-    decoded = padded_evaluation.decoded_ids(*trained, languages, ROWS, LENGTH, label_ids.shape[1])
+    model, params, mesh = trained
+    decoded = padded_evaluation.decoded_ids(
+        model, params, mesh, languages, ROWS, LENGTH, label_ids.shape[1]
+    )
     written = [
         [int(np.flatnonzero((label_ids == row).all(axis=1))[0]) for row in rows] for rows in decoded
     ]
     flat = [ids for inputs in languages for ids in inputs]
-    scored = prediction.predict_labels(*trained, flat, XNLI_LABELS, vocabulary, ROWS)
+    scored = prediction.predict_labels(model, params, mesh, flat, XNLI_LABELS, vocabulary, ROWS)
     assert [XNLI_LABELS[place] for rows in written for place in rows] == scored
     accuracy = np.mean(np.concatenate(written) == np.concatenate(answers))
     assert accuracy > 0.9  # It has learned: the labels are not all one.
