@@ -19,6 +19,7 @@ from jax import lax
 from mt5x.errors import UserError, nearest
 from mt5x.model import Transformer
 from mt5x.partitioning import constrain, parts_of
+from mt5x.real_targets import up_to_the_last
 
 Array = jax.Array
 # Features as SeqIO's EncDecFeatureConverter names them: NumPy or JAX arrays `[batch, length]`.
@@ -191,7 +192,8 @@ def cross_entropy(
         label_smoothing: probability spread over the wrong tokens.
 
     Returns:
-        The scalar sum, and the statistics of each token (constants to differentiation).
+        The scalar sum, and the statistics of each token (constants to differentiation); zeros for
+        tokens without a weight that are behind the last one that has one in any row.
     """
     return _cross_entropy(z_loss, label_smoothing, hidden, kernel, targets, weights)
 
@@ -216,13 +218,24 @@ def hidden_and_kernel(
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _cross_entropy(z_loss, label_smoothing, hidden, kernel, targets, weights):
-    statistics = token_statistics(hidden, kernel, targets)
-    loss = token_cross_entropy(statistics, kernel.shape[1], label_smoothing)
-    loss = loss + z_loss * lax.square(statistics.log_z)
+    def work(rows, kernel):
+        hidden, targets = rows
+        statistics = token_statistics(hidden, kernel, targets)
+        return (_token_losses(statistics, kernel, z_loss, label_smoothing), statistics), None
+
+    (loss, statistics), _ = up_to_the_last(work, weights, (hidden, targets), kernel)
     return jnp.sum(loss * weights), statistics
 
 
 def _cross_entropy_forward(z_loss, label_smoothing, hidden, kernel, targets, weights):
+    work = partial(_loss_and_gradients, z_loss, label_smoothing)
+    rows = (hidden, targets, weights)
+    (loss, statistics, hidden_grad), kernel_grad = up_to_the_last(work, weights, rows, kernel)
+    return (jnp.sum(loss * weights), statistics), (hidden_grad, kernel_grad, loss)
+
+
+def _loss_and_gradients(z_loss, label_smoothing, rows, kernel):
+    """Each token's loss, statistics and gradient to its hidden state, and the kernel's gradient."""
     confidence, low, _ = _smoothing(label_smoothing, kernel.shape[1])
 
     def piece(kernel_grad, args):
@@ -240,12 +253,13 @@ def _cross_entropy_forward(z_loss, label_smoothing, hidden, kernel, targets, wei
         # A NaN in one gradient is one in the other. And so the kernel is read for the last time
         # before its gradient is there: XLA else keeps a copy of it while it is updated.
         hidden = jnp.where(jnp.isnan(hidden_grad), hidden_grad, hidden)
-        rows = _by_device(hidden.astype(operand), devices, None)
-        update = _product("pbtd,pbtv->pdv", rows, _by_device(grad, devices, "vocab"))
+        own = _by_device(hidden.astype(operand), devices, None)
+        update = _product("pbtd,pbtv->pdv", own, _by_device(grad, devices, "vocab"))
         update = constrain(update, _PARTIAL_GRADIENT_AXES)
         kernel_grad = update if kernel_grad is None else kernel_grad + update
         return kernel_grad, (statistics, hidden_grad)
 
+    hidden = rows[0]
     pieces = _pieces(hidden, kernel)
     # Each group of rows sums its own gradient over the pieces; the groups are summed once, at the
     # end, and not after each piece.
@@ -253,11 +267,14 @@ def _cross_entropy_forward(z_loss, label_smoothing, hidden, kernel, targets, wei
     start = None
     if pieces > 1:
         start = constrain(jnp.zeros((devices, *kernel.shape)), _PARTIAL_GRADIENT_AXES)
-    kernel_grad, (statistics, hidden_grad) = _scan(piece, start, (hidden, targets, weights), pieces)
-    kernel_grad = jnp.sum(kernel_grad, axis=0)
+    kernel_grad, (statistics, hidden_grad) = _scan(piece, start, tuple(rows), pieces)
+    loss = _token_losses(statistics, kernel, z_loss, label_smoothing)
+    return (loss, statistics, hidden_grad), jnp.sum(kernel_grad, axis=0)
+
+
+def _token_losses(statistics, kernel, z_loss, label_smoothing):
     loss = token_cross_entropy(statistics, kernel.shape[1], label_smoothing)
-    loss = loss + z_loss * lax.square(statistics.log_z)
-    return (jnp.sum(loss * weights), statistics), (hidden_grad, kernel_grad, loss)
+    return loss + z_loss * lax.square(statistics.log_z)
 
 
 def _cross_entropy_backward(z_loss, label_smoothing, saved, cotangents):

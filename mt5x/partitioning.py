@@ -162,6 +162,12 @@ def on_mesh(mesh: AnyMesh) -> contextlib.AbstractContextManager[Any]:
     )
 
 
+def on_one_device() -> bool:
+    """Whether what is traced here runs on one device: on a mesh of one, or on none."""
+    mesh = jax.sharding.get_abstract_mesh()
+    return bool(mesh.empty or mesh.size == 1)
+
+
 def constrain(x: jax.Array, names: tuple[str | None, ...]) -> jax.Array:
     """Says where an activation lives; outside of `on_mesh`, or on one device, `x` itself.
 
@@ -169,9 +175,9 @@ def constrain(x: jax.Array, names: tuple[str | None, ...]) -> jax.Array:
       x: an array under `jit`.
       names: the logical axis of each dimension; None stays whole.
     """
-    mesh = jax.sharding.get_abstract_mesh()
-    if mesh.empty or mesh.size == 1:
+    if on_one_device():
         return x
+    mesh = jax.sharding.get_abstract_mesh()
     spec = spec_of(names, x.shape, mesh.shape, _RULES)
     return jax.lax.with_sharding_constraint(x, spec)
 

@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from mt5x.partitioning import on_one_device
+
 Array = jax.Array
 Pieces = tuple[Array, ...]
 
@@ -27,10 +29,8 @@ _LONG_ROW = 2**13
 
 def count(shape: Sequence[int]) -> int:
     """Into how many blocks of rows the passes over a matrix go; 1 leaves it whole."""
-    mesh = jax.sharding.get_abstract_mesh()
-    one_device = mesh.empty or mesh.size == 1
     size = shape[0] * shape[1]
-    if jax.default_backend() != "cpu" or not one_device or size < LEAST_SIZE:
+    if jax.default_backend() != "cpu" or not on_one_device() or size < LEAST_SIZE:
         return 1
     most = 1 if shape[1] >= _LONG_ROW else max(BLOCK_SIZE // shape[1], 1)
     rows = max(rows for rows in range(1, most + 1) if shape[0] % rows == 0)

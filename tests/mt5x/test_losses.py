@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mt5x import losses
+from mt5x import losses, real_targets
 from mt5x.errors import UserError
 from tests.mt5x.networks import (
     SMALL,
@@ -234,3 +234,43 @@ def test_products_of_bfloat16_are_summed_in_float32(monkeypatch):
         # bfloat16 keeps eight bits.
         difference = jnp.max(jnp.abs((half - grad).astype(jnp.float32)))
         assert 0 < difference < 2**-6 * jnp.max(jnp.abs(grad))
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_positions_behind_the_last_real_target_change_nothing(pieces, monkeypatch):
+    hidden, kernel, targets, weights = problem(1, length=16)
+    monkeypatch.setattr(losses, "LOGITS_BYTES", hidden.shape[0] * 16 * 33 * 4 // pieces)
+    monkeypatch.setattr(real_targets, "LEAST_LOGITS", 1)
+
+    def loss(hidden, kernel, weights):
+        return losses.cross_entropy(
+            hidden, kernel, targets, weights, z_loss=1e-2, label_smoothing=0.1
+        )
+
+    def expected(hidden, kernel, weights):
+        return textbook(hidden, kernel, targets, weights, 1e-2, 0.1)
+
+    alone = jax.jit(loss)
+    whole = jax.jit(jax.value_and_grad(loss, argnums=(0, 1), has_aux=True))
+    plain = jax.jit(jax.value_and_grad(expected, argnums=(0, 1)))
+    counted = losses.token_statistics(hidden, kernel, targets)
+    for real in range(17):
+        some = weights * (jnp.arange(16)[None] < real) * (jnp.arange(3)[:, None] < 2)
+        (value, statistics), grads = whole(hidden, kernel, some)
+        wanted, wanted_grads = plain(hidden, kernel, some)
+        values = [value, alone(hidden, kernel, some)[0]]
+        np.testing.assert_allclose(values, [wanted, wanted], rtol=1e-5, atol=1e-5)
+        for found, one in zip(grads, wanted_grads, strict=True):
+            np.testing.assert_allclose(found, one, rtol=1e-4, atol=1e-5)
+        for found, one in zip(statistics, counted, strict=True):
+            np.testing.assert_allclose(found[:, :real], one[:, :real], rtol=1e-5, atol=1e-5)
+
+
+def test_the_work_is_compiled_for_short_targets_where_there_are_many_logits():
+    hidden, kernel, targets, weights = problem(1, length=32, vocab=2**17)
+    lowered = jax.jit(losses.cross_entropy).lower(hidden, kernel, targets, weights)
+    products = lowered.as_text().count("stablehlo.dot_general")
+    assert products == len(real_targets.lengths(3, 32, 2**17)) == 4
+    assert real_targets.lengths(3, 32, 2**17) == [4, 8, 16, 32]
+    assert real_targets.lengths(3, 32, 33) == [32]
+    assert real_targets.lengths(2**20, 1, 2**17) == [1]
