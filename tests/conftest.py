@@ -1,9 +1,17 @@
 """Fixtures for every room: several CPU devices, and the reference data where it exists."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 # Before JAX or TensorFlow is imported: eight virtual devices, quiet logs.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# What commands compile is kept for the other commands of these tests, and not for their user. The
+# processes that xdist starts find the variable set.
+if "MT5X_CACHE_DIR" not in os.environ:
+    os.environ["MT5X_CACHE_DIR"] = tempfile.mkdtemp(prefix="mt5x_tests_")
+    atexit.register(shutil.rmtree, os.environ["MT5X_CACHE_DIR"], ignore_errors=True)
 
 from pathlib import Path
 from typing import Any
