@@ -1,4 +1,4 @@
-"""A run that is killed at twenty moments, saves included, ends as one that was left alone."""
+"""A run that is killed at many moments, saves included, ends as one that was left alone."""
 
 import json
 import subprocess
@@ -10,8 +10,6 @@ import pytest
 
 from mt5x.checkpoints.t5x_orbax import OrbaxSource
 from tests.conftest import REPOSITORY
-
-KILLS = 20
 
 
 def bits(checkpoint: Path) -> dict[str, bytes]:
@@ -28,17 +26,20 @@ def evaluations(folder: Path) -> list[tuple[int, dict[str, float]]]:
     return [(step, found) for step, found in figures if found]
 
 
-@pytest.mark.slow
-def test_twenty_kills_leave_no_trace_in_the_result(tmp_path):
-    command = [sys.executable, "-m", "tests.mt5x.killed_runs", str(tmp_path), "0", str(KILLS)]
+@pytest.mark.parametrize(
+    "kills",
+    [pytest.param(6, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.exhaustive)],
+)
+def test_kills_leave_no_trace_in_the_result(tmp_path, kills):
+    command = [sys.executable, "-m", "tests.mt5x.killed_runs", str(tmp_path), "0", str(kills)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
     print(seen)
-    assert len(seen["newest_after_kill"]) == KILLS
+    assert len(seen["newest_after_kill"]) == kills
     # Killed in the middle of a save, and at many places of the run.
-    assert seen["killed_in_a_save"] >= KILLS // 4
-    assert len(set(seen["newest_after_kill"])) >= KILLS // 4
+    assert seen["killed_in_a_save"] >= kills // 4
+    assert len(set(seen["newest_after_kill"])) >= kills // 4
 
     killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
     kept = sorted(path.name for path in undisturbed.glob("checkpoint_*"))

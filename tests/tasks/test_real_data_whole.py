@@ -40,7 +40,7 @@ ROWS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_all_gold_of_all_files(shared: Path, monkeypatch) -> None:
     real_rows.use(shared, monkeypatch, cut=False)
     losses: collections.Counter[str] = collections.Counter()
