@@ -11,7 +11,7 @@ Array = jax.Array
 
 # Decodes of this many tokens repay a transposed copy of the logits' kernel. Measured on CPU: the
 # copy takes as long as 4 to 8 steps' products with it save, those of 8 to 128 rows.
-WORTH_TURNING = 16
+WORTH_TURNING = 8
 
 
 def start(
