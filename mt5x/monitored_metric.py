@@ -73,18 +73,6 @@ class MonitoredMetric:
         """The metric's name within the task."""
         return self.name.split("/", 2)[2]
 
-    def value(self, figures: Mapping[str, float]) -> float:
-        """Picks the figure out of an evaluation's.
-
-        Raises:
-          UserError: it is not among them; the nearest names are offered.
-        """
-        if self.name not in figures:
-            raise UserError(
-                f"{self.macro}={self.name} is not what was evaluated{nearest(self.name, figures)}"
-            )
-        return float(figures[self.name])
-
     def described(self, scored: DatasetConfig | None, teacher_forced: DatasetConfig | None) -> str:
         """The figure in words: its name, its mode where lower is better, and the split."""
         dataset = scored if self.kind == SCORED else teacher_forced

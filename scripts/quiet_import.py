@@ -10,9 +10,9 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
 
 # absl's lines of severity INFO, and the remark with which it introduces them.
@@ -29,21 +29,36 @@ def import_quietly(name: str, without: Sequence[str] = ()) -> None:
       without: modules that its import does not find, though they are there: those that it can do
         without. Whoever imports them later gets them.
     """
-    if name not in sys.modules:
-        sys.meta_path.insert(0, _QuietFinder(name, without))
+
+    def quietly(loader: Loader) -> Loader:
+        execute = loader.exec_module
+
+        def execute_quietly(module: ModuleType) -> None:
+            with without_notes(), hidden(without):
+                execute(module)
+
+        loader.exec_module = execute_quietly  # type: ignore[method-assign]
+        return loader
+
+    _change_loading(name, quietly)
 
 
 def import_on_use(name: str) -> None:
     """Arranges that the import of the module `name` does nothing until the module is used."""
+    _change_loading(name, importlib.util.LazyLoader)
+
+
+def _change_loading(name: str, change: Callable[[Loader], Loader]) -> None:
     if name not in sys.modules:
-        sys.meta_path.insert(0, _LazyFinder(name))
+        sys.meta_path.insert(0, _FinderOfOne(name, change))
 
 
-class _LazyFinder(MetaPathFinder):
-    """Finds one module once, as the other finders do, and puts its execution off."""
+class _FinderOfOne(MetaPathFinder):
+    """Finds one module once, as the other finders do, and changes the way it is executed."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, change: Callable[[Loader], Loader]):
         self._name = name
+        self._change = change
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -54,33 +69,7 @@ class _LazyFinder(MetaPathFinder):
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:
-            spec.loader = importlib.util.LazyLoader(spec.loader)
-        return spec
-
-
-class _QuietFinder(MetaPathFinder):
-    """Finds one module once, as the other finders do, and wraps its execution."""
-
-    def __init__(self, name: str, without: Sequence[str]):
-        self._name = name
-        self._without = without
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Returns the module's spec; None for every other module."""
-        if fullname != self._name:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-
-            def execute_quietly(module: ModuleType) -> None:
-                with without_notes(), hidden(self._without):
-                    execute(module)
-
-            spec.loader.exec_module = execute_quietly  # type: ignore[method-assign]
+            spec.loader = self._change(spec.loader)
         return spec
 
 

@@ -14,7 +14,7 @@ import dataclasses
 
 from tasks import languages, own_data
 from tasks.definitions import DATA_SETS
-from tasks.definitions.dataset import EVAL, KINDS, TRAIN, TRANSLATED
+from tasks.definitions.dataset import EVAL, KINDS, TRAIN
 from tasks.errors import DataError, nearest
 
 SPAN_CORRUPTION = "mc4_span_corruption"
@@ -66,11 +66,6 @@ def train_task(data: str, language: str) -> str:
 def eval_task(data: str, language: str) -> str:
     """Returns the name of the task that evaluates `language`."""
     return task(data, EVAL, language)
-
-
-def translated_task(data: str, language: str) -> str:
-    """Returns the name of the task that trains on English rows translated into `language`."""
-    return task(data, TRANSLATED, language)
 
 
 def zeroshot(data: str, source: str = "en") -> str:

@@ -5,6 +5,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from scripts.benchmarks import arguments
+
 SUMMARY = "how fast a training state is saved and restored, and how long saving holds a run up"
 
 EXAMPLES = """\
@@ -14,7 +16,7 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="mt5_small", help="a named size (default: %(default)s)")
+    arguments.add_model(parser)
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="where to save (default: for temporary files)"
     )

@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from scripts.benchmarks import arguments
+
 SUMMARY = "greedy decoding, beside recomputing the cross-attention's keys and values at each step"
 
 EXAMPLES = """\
@@ -13,19 +15,13 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model", default="mt5_small", help="a file of t5x_configs/models (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--batch_size", type=int, default=32, help="rows of a batch (default: %(default)s)"
-    )
+    arguments.add_model(parser)
+    arguments.add_batch_size(parser, 32)
     parser.add_argument("--inputs", type=int, default=128, help="tokens (default: %(default)s)")
     parser.add_argument(
         "--tokens", type=int, default=128, help="decoded of each row (default: %(default)s)"
     )
-    parser.add_argument(
-        "--dtype", default="float32", help="float32 or bfloat16 (default: %(default)s)"
-    )
+    arguments.add_dtype(parser)
 
 
 def run(args: argparse.Namespace) -> list[Any]:

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from scripts.benchmarks import arguments
+
 SUMMARY = "evaluation of a task in many languages, beside padded greedy decoding, one at a time"
 
 EXAMPLES = """\
@@ -13,9 +15,7 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model", default="mt5_small", help="a file of t5x_configs/models (default: %(default)s)"
-    )
+    arguments.add_model(parser)
     parser.add_argument(
         "--mixture", help="with closed sets of labels; without it, random tokens as long as XNLI's"
     )
@@ -29,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of each language (default: %(default)s)",
     )
-    parser.add_argument(
-        "--batch_size", type=int, default=32, help="rows of a batch (default: %(default)s)"
-    )
+    arguments.add_batch_size(parser, 32)
     parser.add_argument(
         "--padded",
         type=int,
@@ -48,9 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="batches that the textbook is timed on (default: %(default)s)",
     )
-    parser.add_argument(
-        "--dtype", default="float32", help="float32 or bfloat16 (default: %(default)s)"
-    )
+    arguments.add_dtype(parser)
 
 
 def run(args: argparse.Namespace) -> list[Any]:

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from scripts.benchmarks import arguments
+
 SUMMARY = "how fast packed batches come, as examples, tokens and a share of a training step"
 
 EXAMPLES = """\
@@ -18,9 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="train", help="(default: %(default)s)")
     parser.add_argument("--inputs", type=int, default=256, help="tokens (default: %(default)s)")
     parser.add_argument("--targets", type=int, default=128, help="tokens (default: %(default)s)")
-    parser.add_argument(
-        "--batch_size", type=int, default=16, help="rows of a batch (default: %(default)s)"
-    )
+    arguments.add_batch_size(parser, 16)
     parser.add_argument(
         "--batches", type=int, default=20, help="batches of a run (default: %(default)s)"
     )

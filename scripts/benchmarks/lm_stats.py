@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from scripts.benchmarks import arguments
+
 SUMMARY = "LM statistics of made-up text, beside decoding one example at a time"
 
 EXAMPLES = """\
@@ -12,18 +14,14 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model", default="mt5_small", help="a file of t5x_configs/models (default: %(default)s)"
-    )
+    arguments.add_model(parser)
     parser.add_argument(
         "--text_tokens",
         type=int,
         default=70,
         help="of a sequence before masking: 70 make 64 inputs, 568 make 512 (default: %(default)s)",
     )
-    parser.add_argument(
-        "--batch_size", type=int, default=64, help="rows of a batch (default: %(default)s)"
-    )
+    arguments.add_batch_size(parser, 64)
     parser.add_argument(
         "--num_examples", type=int, default=128, help="sequences of a run (default: %(default)s)"
     )
@@ -33,9 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=8,
         help="sequences of a run of the plain way (default: %(default)s)",
     )
-    parser.add_argument(
-        "--dtype", default="float32", help="float32 or bfloat16 (default: %(default)s)"
-    )
+    arguments.add_dtype(parser)
 
 
 def run(args: argparse.Namespace) -> list[Any]:

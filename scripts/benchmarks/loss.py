@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from scripts.benchmarks import arguments
+
 SUMMARY = "the loss and its gradients alone, beside all logits and one-hot targets: time, memory"
 
 EXAMPLES = """\
@@ -24,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--real_targets", type=int, metavar="N", help="positions of a row that are no padding"
     )
-    parser.add_argument(
-        "--dtype", default="float32", choices=("float32", "bfloat16"), help="of the hidden states"
-    )
+    arguments.add_dtype(parser)
     parser.add_argument(
         "--against", nargs="*", choices=("textbook",), default=["textbook"], help="baselines"
     )

