@@ -1,6 +1,7 @@
 """Fixtures for every room: several CPU devices, and the reference data where it exists."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ if "MT5X_CACHE_DIR" not in os.environ:
     os.environ["MT5X_CACHE_DIR"] = tempfile.mkdtemp(prefix="mt5x_tests_")
     atexit.register(shutil.rmtree, os.environ["MT5X_CACHE_DIR"], ignore_errors=True)
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,11 @@ import pytest
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# Compiling takes most of the time: it is done with little effort, and kept for the other files.
+# (Commands that tests start compile as they do for their user.)
+jax.config.update("jax_disable_most_optimizations", True)
+jax.config.update("jax_compilation_cache_dir", f"{os.environ['MT5X_CACHE_DIR']}/tests")
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
@@ -33,6 +40,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no ../shared beside the checkout: real samples and T5X goldens are not here")
     return SHARED
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten_programs() -> Iterator[None]:
+    """Forgets what a file compiled: the programs of all of them take gigabytes."""
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 class FailuresAtOnce:
