@@ -3,7 +3,8 @@
 No array is made and no device is needed. Parameters, optimizer slots and gradients are counted by
 their shardings; activations by tracing one layer as a device sees it (its share of the rows, heads
 and hidden features) and adding up what the backward pass is left (`jax.vjp`). Frozen parameters
-have no gradient, and layers before the first trained one leave nothing. A step needs what its
+have no gradient, and layers before the first trained one leave nothing; where a step knows only the
+rows of the embedding that it uses, the gradient is as small. A step needs what its
 worst moment does, and the moments are few: the loss, one layer of each stack going backward, and
 the end, when all gradients are there. It is an estimate; `mt5x plan --compile` asks the compiler.
 """
@@ -18,7 +19,7 @@ from typing import Any
 import jax
 from flax.traverse_util import flatten_dict
 
-from mt5x import freezing, losses, partitioning, train_state
+from mt5x import freezing, losses, partitioning, train_state, used_rows
 from mt5x.errors import UserError, nearest
 from mt5x.layer_memory import layer_bytes, share_of
 from mt5x.model import T5Config
@@ -33,6 +34,8 @@ DEVICE_MEMORY_GIB = {
     "v2": 8, "v3": 16, "v4": 32, "v5e": 16, "v5p": 95, "v6e": 32,
     "t4": 16, "v100": 16, "l4": 24, "a100": 40, "a100-80": 80, "h100": 80, "h200": 141,
 }  # fmt: skip
+
+_EMBEDDING = "token_embedder/embedding"
 
 # Left to XLA and the runtime: code, collectives' buffers, fragmentation.
 USABLE = 0.9
@@ -116,6 +119,7 @@ def memory_of(model: EncoderDecoderModel, setting: Setting) -> Memory:
     setting.check()
     config, mesh = model.module.config, setting.mesh
     parameters, gradients, optimizer = _state_bytes(model, mesh)
+    gradients -= _spared(model, setting)
     kept, at_work = _activations(config, setting, _layers_going_backward(model))
     logits, tables = _logits(config, setting), _table_gradients(model, setting)
     # The gradient of the embedding starts as zeros, which XLA makes when it likes.
@@ -248,7 +252,7 @@ def _layers_going_backward(model: EncoderDecoderModel) -> Mapping[str, int]:
         # A loop over the layers keeps all of them or none.
         return count if config.scan_layers and first < count else count - first
 
-    embedding = "token_embedder/embedding" in paths
+    embedding = _EMBEDDING in paths
     in_encoder = any(path.startswith("encoder/") for path in paths)
     return {
         "encoder": passed("encoder", config.num_encoder_layers, embedding),
@@ -295,7 +299,7 @@ def _table_gradients(model: EncoderDecoderModel, setting: Setting) -> dict[str, 
     table = 4 * config.emb_dim * _vocabulary_share(config, setting)
     trained = _local_sizes(model, setting.partitioner.num_partitions)
     return {
-        "embedding": table if "token_embedder/embedding" in trained else 0,
+        "embedding": table - _spared(model, setting) if _EMBEDDING in trained else 0,
         "logits": table if "decoder/logits_dense/kernel" in trained else 0,
     }
 
@@ -319,7 +323,18 @@ def _summed_over_devices(
 def _local_gradients(model: EncoderDecoderModel, setting: Setting, under: str = "") -> int:
     """Bytes of the gradients of a device's own rows: split over 'model' alone."""
     sizes = _local_sizes(model, setting.partitioner.num_partitions)
-    return sum(size for path, size in sizes.items() if path.startswith(under))
+    whole = sum(size for path, size in sizes.items() if path.startswith(under))
+    return whole - (_spared(model, setting) if _EMBEDDING.startswith(under) else 0)
+
+
+def _spared(model: EncoderDecoderModel, setting: Setting) -> int:
+    """Bytes of the embedding's gradient that a step never holds (`used_rows`)."""
+    num_ids = setting.batch_size * (setting.inputs + setting.targets)
+    if setting.mesh.size > 1 or not used_rows.worth(model, num_ids):
+        return 0
+    # The rows themselves are held, too, beside their gradient.
+    config = model.module.config
+    return 4 * config.emb_dim * (config.vocab_size - 2 * num_ids)
 
 
 @functools.lru_cache(maxsize=64)

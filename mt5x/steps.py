@@ -9,7 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from mt5x import accumulation, decoding, embedding, freezing, norms, partitioning, scoring
+from mt5x import (
+    accumulation,
+    decoding,
+    embedding,
+    freezing,
+    norms,
+    partitioning,
+    scoring,
+    used_rows,
+)
 from mt5x.model.stack import compiler_options
 from mt5x.models import EncoderDecoderModel
 from mt5x.train_state import TrainState, state_shardings
@@ -34,10 +43,15 @@ def train_step(
         state: TrainState, batch: Batch, key: jax.Array, learning_rate: jax.Array
     ) -> tuple[TrainState, Metrics]:
         dropout_rng = jax.random.fold_in(key, state.step)
+        params, rows_used = state.params, None
         with partitioning.on_mesh(mesh):
+            if used_rows.worth(model, used_rows.ids_of(batch)):
+                params, batch, rows_used = used_rows.of_batch(params, batch)
             grads, metrics = accumulation.gradients(
-                model, state.params, batch, dropout_rng, num_microbatches, place_like_params
+                model, params, batch, dropout_rng, num_microbatches, place_like_params
             )
+            if rows_used is not None:
+                grads = used_rows.in_the_table(grads, rows_used)
         trained, frozen = freezing.split(state.params, model.freeze)
         with partitioning.on_mesh(mesh):
             trained, opt_state, squares = model.optimizer_def.measured_update(

@@ -71,9 +71,11 @@ class Embed(nn.Module):
     config: T5Config
 
     def setup(self) -> None:
-        """Declares the table, `[vocab, embed]`."""
+        """Declares the table, `[vocab, embed]`; one that is given may have fewer rows."""
         init = nn.initializers.normal(stddev=1.0)
-        shape = (self.config.vocab_size, self.config.emb_dim)
+        given: Any = self.get_variable("params", "embedding")
+        rows = self.config.vocab_size if given is None else nn.meta.unbox(given).shape[0]
+        shape = (rows, self.config.emb_dim)
         self.embedding = parameter(self, "embedding", init, shape, ("vocab", "embed"))
 
     def __call__(self, ids: Array) -> Array:

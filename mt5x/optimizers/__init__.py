@@ -3,6 +3,7 @@
 from mt5x.optimizers.adafactor import Adafactor
 from mt5x.optimizers.adamw import AdamW
 from mt5x.optimizers.optimizer import Optimizer, Squares, sum_of_squares
+from mt5x.optimizers.row_gradient import RowGradient
 from mt5x.optimizers.schedule import LearningRate, learning_rate
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "AdamW",
     "LearningRate",
     "Optimizer",
+    "RowGradient",
     "Squares",
     "learning_rate",
     "sum_of_squares",

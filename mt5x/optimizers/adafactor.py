@@ -18,6 +18,7 @@ import numpy as np
 
 from mt5x.optimizers import blocks
 from mt5x.optimizers.optimizer import Optimizer, Slots, Squares, sum_of_squares
+from mt5x.optimizers.row_gradient import RowGradient
 
 Array = jax.Array
 
@@ -91,20 +92,21 @@ class Adafactor(Optimizer):
 
     def parts(self, shape: tuple[int, ...]) -> int:
         """Into how many blocks of rows an update takes a parameter."""
-        # T5's recipe; what it does not have reads a block again after it is written.
-        only_this = (None, None, None, False)
+        # What T5's recipe does not have reads a block again after it is written.
+        return blocks.count(shape) if self.takes_rows(shape) else 1
+
+    def takes_rows(self, shape: tuple[int, ...]) -> bool:
+        """In T5's recipe, without momentum or decay, a factored row without a gradient stays."""
         others = (self.beta1, self.weight_decay_rate, self.weight_decay_rate_lr_exponent)
-        if self.factored_dims(shape) is None or (*others, self.skip_nan_updates) != only_this:
-            return 1
-        return blocks.count(shape)
+        plain = (*others, self.skip_nan_updates) == (None, None, None, False)
+        return plain and self.factored_dims(shape) is not None
 
     def update_one(
         self, path: str, grad: Array, slots: Slots, param: Array, step: Array, learning_rate: Array
     ) -> tuple[Array, Slots, Squares]:
         """The new parameter, in its dtype, its new slots, and the sums of squares."""
         del path  # all parameters are treated alike
-        age = jnp.asarray(step - self.step_offset, jnp.float32) + 1.0
-        decay = 1.0 - age ** (-self.decay_rate)
+        decay = self._decay(step)
         parts = self.parts(grad.shape)
         new, scales, grad_square, param_square = self._moments(grad, param, slots, decay, parts)
         shrink: Array | float = 1.0
@@ -115,13 +117,8 @@ class Adafactor(Optimizer):
 
             read = (grad, scales[0])
             _, (square,) = blocks.in_blocks(size, parts, (), read, (_zero(),))
-            shrink = jnp.maximum(1.0, jnp.sqrt(square / grad.size) / self.clipping_threshold)
-        rate = learning_rate
-        if self.multiply_by_parameter_scale:
-            scale = jnp.maximum(jnp.sqrt(param_square / param.size), self.epsilon2)
-            if self.max_parameter_scale is not None:
-                scale = jnp.minimum(scale, self.max_parameter_scale)
-            rate = rate * scale
+            shrink = self._shrink(square / grad.size)
+        rate = self._rate(learning_rate, param_square / param.size)
         share: Array | float | None = self.weight_decay_rate
         if self.weight_decay_rate_lr_exponent:
             share = (share or 1.0) * learning_rate**self.weight_decay_rate_lr_exponent
@@ -150,6 +147,59 @@ class Adafactor(Optimizer):
             new = {name: _unless_nan(slot, slots[name]) for name, slot in new.items()}
         return result, new, Squares(grad_square, *squares)
 
+    def update_rows(
+        self,
+        path: str,
+        grad: RowGradient,
+        slots: Slots,
+        param: Array,
+        step: Array,
+        learning_rate: Array,
+    ) -> tuple[Array, Slots, Squares]:
+        """As `update_one` in T5's recipe, for a gradient that is zero in most rows."""
+        del path
+        ids, rows = grad
+
+        def square(param: Array) -> Any:
+            return (), (sum_of_squares(param),)
+
+        parts = self.parts(param.shape)
+        _, (param_square,) = blocks.in_blocks(square, parts, (), (param,), (_zero(),))
+        squares = rows * rows
+        own_means = jnp.mean(squares, axis=1) + self.epsilon1
+        first = jnp.full(len(param), self.epsilon1).at[ids].set(own_means, mode="drop")
+        second = jnp.sum(squares, axis=0) / len(param) + self.epsilon1
+        new, scales = self._factored(slots, self._decay(step), (first, second), param.shape)
+        update = rows * jnp.take(scales[0], ids, axis=0, mode="clip") * scales[1]
+        update = update / self._shrink(jnp.sum(jnp.square(update)) / param.size)
+        update = self._rate(learning_rate, param_square / param.size) * update
+        old = jnp.take(param, ids, axis=0, mode="clip")
+        changed = (old - update).astype(param.dtype)
+        result = param.at[ids].set(changed, mode="drop")
+        added = jnp.where((ids < len(param))[:, None], jnp.square(changed) - jnp.square(old), 0)
+        found = Squares(jnp.sum(squares), param_square + jnp.sum(added), sum_of_squares(update))
+        return result, new, found
+
+    def _decay(self, step: Array) -> Array:
+        """What remains of the second moment's memory."""
+        age = jnp.asarray(step - self.step_offset, jnp.float32) + 1.0
+        return 1.0 - age ** (-self.decay_rate)
+
+    def _shrink(self, mean_square: Array) -> Array | float:
+        """What an update of this mean square is divided by."""
+        if self.clipping_threshold is None:
+            return 1.0
+        return jnp.maximum(1.0, jnp.sqrt(mean_square) / self.clipping_threshold)
+
+    def _rate(self, learning_rate: Array, mean_square: Array) -> Array:
+        """The learning rate of a parameter of this mean square."""
+        if not self.multiply_by_parameter_scale:
+            return learning_rate
+        scale = jnp.maximum(jnp.sqrt(mean_square), self.epsilon2)
+        if self.max_parameter_scale is not None:
+            scale = jnp.minimum(scale, self.max_parameter_scale)
+        return learning_rate * scale
+
     def _moments(
         self, grad: Array, param: Array, slots: Slots, decay: Array, parts: int
     ) -> tuple[Slots, tuple[Array, Array], Array, Array]:
@@ -158,11 +208,9 @@ class Adafactor(Optimizer):
         The gradient times both scales is the gradient over the root of its second moment. The
         first scale has the gradient's first axis.
         """
-        new = dict(slots)
-        dims = self.factored_dims(grad.shape)
-        if dims is None:
+        if self.factored_dims(grad.shape) is None:
             square = grad * grad
-            new["v"] = decay * slots["v"] + (1.0 - decay) * (square + self.epsilon1)
+            new = {**slots, "v": decay * slots["v"] + (1.0 - decay) * (square + self.epsilon1)}
             scales = new["v"] ** -0.5, jnp.ones((), jnp.float32)
             return new, scales, jnp.sum(square), sum_of_squares(param)
 
@@ -174,13 +222,23 @@ class Adafactor(Optimizer):
         (first,), (second, param_square) = blocks.in_blocks(
             sums, parts, (first,), (grad, param), (second, _zero())
         )
-        names = ("v_row", "v_col") if dims == (0, 1) else ("v_col", "v_row")
         means = (first / grad.shape[1], second / grad.shape[0])
+        new, scales = self._factored(slots, decay, means, grad.shape)
+        return new, scales, jnp.sum(first), param_square
+
+    def _factored(
+        self, slots: Slots, decay: Array, means: tuple[Array, Array], shape: tuple[int, ...]
+    ) -> tuple[Slots, tuple[Array, Array]]:
+        """The slots after a gradient whose squares have these means over columns and over rows.
+
+        Also the two factors `[rows, 1]` and `[1, columns]` of one over the second moment's root.
+        """
+        names = ("v_row", "v_col") if self.factored_dims(shape) == (0, 1) else ("v_col", "v_row")
+        new = dict(slots)
         for name, mean in zip(names, means, strict=True):
             new[name] = decay * slots[name] + (1.0 - decay) * mean
         roots = {"v_row": new["v_row"] / jnp.mean(new["v_row"]), "v_col": new["v_col"]}
-        scales = roots[names[0]][:, None] ** -0.5, roots[names[1]][None, :] ** -0.5
-        return new, scales, jnp.sum(first), param_square
+        return new, (roots[names[0]][:, None] ** -0.5, roots[names[1]][None, :] ** -0.5)
 
 
 def _zero() -> Array:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from mt5x.errors import UserError
+from mt5x.optimizers.row_gradient import Gradient, RowGradient, values, with_values
 
 Array = jax.Array
 Slots = dict[str, Array]
@@ -76,7 +77,7 @@ class Optimizer(abc.ABC):
         """One step.
 
         Args:
-            grads: tree like `params`.
+            grads: tree like `params`; a `RowGradient` for one whose shape `takes_rows`.
             opt_state: from `init` or the last `update`.
             params: the parameters.
             learning_rate: scalar.
@@ -93,14 +94,19 @@ class Optimizer(abc.ABC):
         step = opt_state["step"]
         rate = jnp.asarray(learning_rate, jnp.float32)
         paths, leaves, structure = _flat(params)
-        found = [grad.astype(jnp.float32) for grad in structure.flatten_up_to(grads)]
+        found: list[Gradient] = [
+            with_values(grad, lambda x: x.astype(jnp.float32))
+            for grad in structure.flatten_up_to(grads)
+        ]
         unclipped = None
         if self.global_norm_clip_threshold is not None:
-            unclipped = sum(map(sum_of_squares, found), jnp.zeros(()))
+            unclipped = sum((sum_of_squares(values(grad)) for grad in found), jnp.zeros(()))
             scale = _clipping(unclipped, self.global_norm_clip_threshold)
-            found = [grad * scale for grad in found]
+            found = [with_values(grad, lambda x: x * scale) for grad in found]
         new = [
-            self.update_one(path, grad, slots, param, step, rate)
+            self.update_rows(path, grad, slots, param, step, rate)
+            if isinstance(grad, RowGradient)
+            else self.update_one(path, grad, slots, param, step, rate)
             for path, grad, slots, param in zip(
                 paths,
                 found,
@@ -120,6 +126,25 @@ class Optimizer(abc.ABC):
             "param_states": structure.unflatten([slots for _, slots, _ in new]),
         }
         return params, opt_state, squares
+
+    def takes_rows(self, shape: tuple[int, ...]) -> bool:
+        """Whether a matrix of this shape may come with a `RowGradient`: `update_rows` is there."""
+        del shape
+        return False
+
+    def update_rows(
+        self,
+        path: str,
+        grad: RowGradient,
+        slots: Slots,
+        param: Array,
+        step: Array,
+        learning_rate: Array,
+    ) -> tuple[Array, Slots, Squares]:
+        """As `update_one`, for a gradient that is zero in most rows."""
+        raise NotImplementedError(
+            f"{type(self).__name__} takes no gradients of rows, as for {path}"
+        )
 
     @abc.abstractmethod
     def init_slots(self, shape: tuple[int, ...]) -> Slots:

@@ -29,7 +29,7 @@ def random_matrix(rng: np.random.Generator, n: int, known: float = 1.0) -> PairM
     return matrix(values)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     n=st.integers(4, 9),
     known=st.floats(0.7, 1.0),
@@ -153,7 +153,7 @@ def test_degenerate_input_has_a_reason_and_no_number(scores, feature, reason):
     assert result.p is None
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(n=st.integers(1, 5), seed=st.integers(0, 1000), levels=st.integers(1, 3))
 def test_there_is_never_a_nan(n, seed, levels):
     """Few languages, few distinct values, many gaps: the worst that a small study brings."""

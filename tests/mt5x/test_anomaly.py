@@ -37,7 +37,7 @@ def test_an_optimizer_that_leaves_nan_out_is_judged_by_its_parameters():
     assert anomaly.not_finite(FINE | {"weight_norm": math.nan}, skips_nan_updates=True) is not None
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 6.0), st.floats(0.05, 1.0))
 def test_noise_of_small_batches_does_not_stop_a_run(seed, level, spread):
     # Lognormal: at a spread of 1 every tenth loss is 3.6 times the median or more.
@@ -45,7 +45,7 @@ def test_noise_of_small_batches_does_not_stop_a_run(seed, level, spread):
     assert stops_at(level * np.exp(spread * noise)) is None
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.floats(1.0, 12.0), st.floats(0.001, 1.0), st.floats(5, 500))
 def test_a_loss_that_falls_does_not_stop_a_run(seed, begin, end, pace):
     steps = np.arange(2000)

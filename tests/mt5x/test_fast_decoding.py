@@ -16,7 +16,7 @@ ROWS = 3
 compiled_likeliest = jax.jit(likeliest, static_argnums=1)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sampled_from([1, 13, 96, 512]), st.integers(0, 2**32 - 1))
 def test_the_likeliest_token_is_the_first_of_the_largest(vocabulary, seed):
     random = np.random.default_rng(seed)

@@ -50,7 +50,7 @@ def assert_same(ours: list, theirs: list) -> None:
 
 
 # Row lengths below the examples', so that some are cut, and above.
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(EXAMPLES, st.integers(1, 64), st.integers(1, 48))
 def test_rows_are_seqios(counts, inputs, targets) -> None:
     lengths = {"inputs": inputs, "targets": targets}

@@ -183,7 +183,7 @@ def test_adafactor_goes_on_from_t5x_s_state_as_from_ours(shared, name):
 
 
 @given(source=trees())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_any_tree_goes_there_and_back(source):
     with tempfile.TemporaryDirectory() as folder:
         for name in SINKS:
@@ -195,7 +195,7 @@ def test_any_tree_goes_there_and_back(source):
 
 
 @given(source=trees())
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_the_index_of_any_tree_is_what_flax_reads(source):
     with tempfile.TemporaryDirectory() as folder:
         raw = (copy(source, "t5x_legacy", Path(folder) / "c") / "checkpoint").read_bytes()

@@ -115,7 +115,7 @@ def spans(draw) -> tuple[str, str]:
 
 
 @given(pairs=st.lists(spans(), min_size=1, max_size=20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_answer_stays_in_its_context(pairs: list[tuple[str, str]]) -> None:
     dataset = tf.data.Dataset.from_tensor_slices(
         {

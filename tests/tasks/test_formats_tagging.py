@@ -94,7 +94,7 @@ WORDS = st.lists(
 
 
 @given(sentences=st.lists(WORDS, min_size=1, max_size=20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_there_is_one_word_for_each_tag_whatever_the_words_are(sentences) -> None:
     dataset = tf.data.Dataset.from_generator(
         lambda: ({"tokens": words, "tags": ["N"] * len(words)} for words in sentences),

@@ -332,7 +332,7 @@ WORDS = st.text(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data(), shift=st.integers(-3, 3))
 def test_an_answer_is_right_exactly_where_it_stands(tmp_path_factory, data, shift) -> None:
     context = data.draw(WORDS.filter(str.strip))

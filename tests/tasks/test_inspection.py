@@ -25,7 +25,7 @@ def made_up(counts: list[tuple[int, int]]) -> list[Example]:
     ]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(COUNTS, st.integers(1, 64), st.integers(1, 48))
 def test_rows_counted_by_lengths_are_those_that_seqio_packs(counts, inputs, targets) -> None:
     examples, lengths = made_up(counts), {"inputs": inputs, "targets": targets}
@@ -50,7 +50,7 @@ def test_packing_figures_by_hand() -> None:
     assert packed.examples_per_row == pytest.approx(4 / 3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(COUNTS, st.sampled_from([0.0, 0.005, 0.1, 0.5]))
 def test_suggested_lengths_keep_the_promise_about_cutting(counts, most_cut) -> None:
     array = np.asarray(counts)

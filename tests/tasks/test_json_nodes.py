@@ -37,7 +37,7 @@ def marked(value: Any, choose: Callable[[int], int]) -> tuple[Any, list[str | in
     return whole, [names[number], *steps]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(DOCUMENTS, st.data(), st.sampled_from([None, 0, 1]), st.booleans())
 def test_the_line_is_where_the_value_begins(
     value: Any, data: st.DataObject, indent: int | None, escape: bool

@@ -1,7 +1,7 @@
 """Scores by hand and by property: gold is 100, the range is 0 to 100, nothing is undefined."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import metrics
@@ -63,26 +63,22 @@ def test_squad(answers, predicted, em, f1) -> None:
     }
 
 
-@settings(deadline=None)
 @given(st.lists(TEXT, min_size=1))
 def test_gold_against_gold_is_accurate(gold) -> None:
     assert metrics.accuracy(gold, gold) == {"accuracy": 100.0}
 
 
-@settings(deadline=None)
 @given(st.lists(SPAN_TEXT, min_size=1))
 def test_gold_against_gold_of_spans(gold) -> None:
     assert metrics.span_f1(gold, gold)["span_f1"] == pytest.approx(100.0)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(ANSWER, min_size=1, max_size=3), min_size=1), st.integers(0, 2))
 def test_any_gold_answer_is_right(gold, index) -> None:
     scores = metrics.squad(gold, [answers[index % len(answers)] for answers in gold])
     assert scores == {"em": pytest.approx(100.0), "f1": pytest.approx(100.0)}
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(ANSWER, ANSWER)))
 def test_scores_lie_between_0_and_100(pairs) -> None:
     gold, predicted = [gold for gold, _ in pairs], [prediction for _, prediction in pairs]
@@ -97,7 +93,6 @@ def test_scores_lie_between_0_and_100(pairs) -> None:
     assert scores[2]["em"] <= scores[2]["f1"] + 1e-9
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(SPAN_TEXT, SPAN_TEXT), min_size=1))
 def test_span_f1_is_symmetric(pairs) -> None:
     one, other = [a for a, _ in pairs], [b for _, b in pairs]

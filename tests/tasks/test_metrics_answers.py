@@ -86,20 +86,20 @@ def split(pairs):
     return [gold for gold, _ in pairs], [predicted for _, predicted in pairs]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(QUESTIONS)
 def test_squad_agrees_with_the_plainest_telling(pairs) -> None:
     assert metrics.squad(*split(pairs)) == pytest.approx(naive(pairs, squad_form), abs=1e-9)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(QUESTIONS, st.sampled_from(MLQA))
 def test_mlqa_agrees_with_the_plainest_telling(pairs, language) -> None:
     found = metrics.mlqa(language)(*split(pairs))
     assert found == pytest.approx(naive(pairs, mlqa_form(language)), abs=1e-9)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(QUESTIONS)
 def test_squad2_agrees_with_the_plainest_telling(pairs) -> None:
     def cleared(text: str) -> str:
@@ -120,7 +120,7 @@ def test_squad2_agrees_with_the_plainest_telling(pairs) -> None:
     assert metrics.squad2(*split(pairs)) == pytest.approx(expected, abs=1e-9)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.lists(ANSWER, min_size=1, max_size=3), min_size=1), st.integers(0, 2))
 def test_any_gold_answer_is_right_everywhere(gold, index) -> None:
     chosen = [answers[index % len(answers)] for answers in gold]

@@ -38,7 +38,7 @@ def naive_f1(pairs, label) -> float:
     return 100 * 2 * precision * recall / (precision + recall)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(PAIRS)
 def test_f1_of_labels_agrees_with_the_plainest_telling(pairs) -> None:
     expected = sum(naive_f1(pairs, label) for label in LABELS) / 3
@@ -48,7 +48,7 @@ def test_f1_of_labels_agrees_with_the_plainest_telling(pairs) -> None:
     assert found == {"positive_f1": pytest.approx(naive_f1(pairs, "1"), abs=1e-9)}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(PAIRS.filter(bool))
 def test_f1_of_labels_agrees_with_scikit_learn(pairs) -> None:
     sklearn = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
@@ -97,7 +97,7 @@ def test_tags_by_hand(gold, predicted, accuracy, wrong_length) -> None:
     assert scores["wrong_length"] == pytest.approx(wrong_length)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(SENTENCES, st.integers(0, 5), st.integers(0, 5))
 def test_tags_agree_with_the_plainest_telling(sentences, missing, more) -> None:
     gold = [" ".join(g for g, _ in sentence) for sentence in sentences]
@@ -165,7 +165,7 @@ def naive_chunks(tags: list[str]) -> set[tuple[str, int, int]]:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SENTENCES)
 def test_chunks_agree_with_the_plainest_telling(sentences) -> None:
     gold = [[g for g, _ in sentence] for sentence in sentences]
@@ -175,7 +175,7 @@ def test_chunks_agree_with_the_plainest_telling(sentences) -> None:
     assert metrics.chunk_f1(*joined)["chunk_f1"] == pytest.approx(expected, abs=1e-9)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SENTENCES)
 def test_chunks_agree_with_seqeval(sentences) -> None:
     seqeval = pytest.importorskip("seqeval.metrics", reason="seqeval is not installed")
@@ -217,7 +217,7 @@ def spans(tags: list[str]) -> str:
     return " $$ ".join(f"{kind}: {' '.join(tokens)}" for kind, tokens in parts) or "None"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ENTITIES)
 def test_spans_agree_with_seqeval(sentences) -> None:
     seqeval = pytest.importorskip("seqeval.metrics", reason="seqeval is not installed")
@@ -239,7 +239,7 @@ SPANS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(SPANS, SPANS), min_size=1, max_size=8))
 def test_spans_agree_with_the_plainest_telling(pairs) -> None:
     right = 0

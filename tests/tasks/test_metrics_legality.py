@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import seqio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import languages, metrics
@@ -63,7 +63,6 @@ def test_gold_answers_without_their_context() -> None:
             metrics.not_in_context([gold], ["Bob"])  # type: ignore[list-item]
 
 
-@settings(deadline=None)
 @given(ANSWER, ANSWER, ANSWER)
 def test_what_stands_in_a_text_is_in_it(before, answer, after) -> None:
     context = before + answer + after
@@ -146,7 +145,6 @@ def test_scripts_are_those_of_the_unicode_property() -> None:
     assert len(wrong) <= 8, wrong
 
 
-@settings(deadline=None)
 @given(st.sampled_from(sorted(languages.table())), st.lists(ANSWER))
 def test_gold_is_always_legal(language, gold) -> None:
     assert metrics.wrong_script_rate(language)(gold, gold) == {"wrong_script": 0.0}

@@ -103,7 +103,7 @@ WORLDS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(WORLDS)
 def test_retrieval_agrees_with_brute_force(one) -> None:
     assert metrics.retrieval_accuracy(*one) == {
@@ -114,7 +114,7 @@ def test_retrieval_agrees_with_brute_force(one) -> None:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(WORLDS)
 def test_mining_agrees_with_brute_force(one) -> None:
     found = metrics.mining_f1(*one)
@@ -217,7 +217,7 @@ def test_the_length_of_a_vector_is_nothing() -> None:
     assert metrics.retrieval_accuracy(gold, [v.astype(np.float64) * 1e300 for v in vectors])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(WORLDS, st.sampled_from(["ratio", "cosine"]))
 def test_the_threshold_says_what_was_taken(one, scoring) -> None:
     gold, vectors = one

@@ -1,7 +1,7 @@
 """XTREME's averages, by hand and by what their definition implies."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import languages, metrics
@@ -134,7 +134,6 @@ def test_nothing_at_all() -> None:
     assert metrics.xtreme_scores({}, partial=True).overall is None
 
 
-@settings(deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_averages_lie_between_and_the_order_of_rows_is_nothing(random) -> None:
     scores = complete(xtreme.XTREME, lambda *_: random.choice([0.0, 100.0, random.random() * 100]))

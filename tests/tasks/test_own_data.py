@@ -215,7 +215,7 @@ def test_names_that_are_taken_or_no_names(tmp_path: Path) -> None:
         own_data.add("other", tmp_path)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from([".csv", ".jsonl"]),
     st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1), min_size=1),

@@ -32,7 +32,7 @@ texts = st.one_of(sentences, sentences, st.text(max_size=40))
 strengths = st.integers(0, 100)
 seeds = st.integers(0, 2**32)
 kinds = pytest.mark.parametrize("kind", KINDS)
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 def noisy(text: str, kind: str, strength: int, seed: int = 0, **settings) -> str:
@@ -252,7 +252,7 @@ def test_shuffle_keeps_words_whole_and_marks_in_their_places() -> None:
 
 
 @kinds
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), strength=strengths, seed=seeds)
 def test_what_is_protected_stays(kind, data, strength, seed) -> None:
     before, after = data.draw(sentences), data.draw(sentences)
@@ -301,7 +301,7 @@ def test_the_number_of_changes_is_strength_percent_on_average(count, strength) -
 
 @pytest.mark.parametrize("kind", ["typos", "deletions", "swaps", "homoglyphs"])
 @given(count=st.integers(0, 60), strength=strengths, seed=seeds)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_that_share_of_the_words_is_changed(kind, count, strength, seed) -> None:
     before = ["coffee"] * count
     after = noisy(" ".join(before), kind, strength, seed).split()

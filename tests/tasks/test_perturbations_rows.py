@@ -168,7 +168,6 @@ def test_entities_stay_tokens(kind: str) -> None:
 
 
 @given(st.lists(st.sampled_from("Ann Bob Ann's of a x रवि ढाका , .".split()), min_size=1))
-@settings(deadline=None)
 def test_every_occurrence_of_an_entity_stays(tokens: list[str]) -> None:
     inputs = "tag: " + " ".join(tokens)
     for kind in perturbations.kinds_for("panx"):
@@ -199,7 +198,7 @@ def test_tagged_tokens_neither_come_nor_go_nor_move(data: str) -> None:
     answer=st.sampled_from(["Turku )", "etel", "স্ত্রী ঢাকায়", "回来", " ( Turku ) "]),
     seed=st.integers(0, 9),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_occurrence_of_every_answer_stays(kind, words, answer, seed) -> None:
     context = " ".join(words) + " "
     noise = Noise(kind, 100, seed, "tydiqa", "fi")

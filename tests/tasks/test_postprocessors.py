@@ -4,7 +4,7 @@ import pickle
 import unicodedata
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import postprocessors
@@ -55,7 +55,6 @@ def test_a_sentence_and_its_vector() -> None:
     assert postprocessors.sentence(vector, example=example, is_target=False) is vector
 
 
-@settings(deadline=None)
 @given(ANSWER | st.text())
 def test_the_comparable_form_is_its_own(text) -> None:
     once = postprocessors.comparable(text)

@@ -33,7 +33,7 @@ def test_segment_lengths(inputs: int, tokens: int, targets: int) -> None:
     assert span_corruption.segment_length(inputs) == (tokens, targets)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(2, 700), st.integers(0, 2**31 - 1))
 def test_masks_hide_what_the_counts_say(length: int, seed: int) -> None:
     seeds = tf.constant([[seed, 1], [seed, 2]])

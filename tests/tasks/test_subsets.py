@@ -143,7 +143,7 @@ def read(name: str, shards: int = 1, **settings) -> list[str]:
     return found
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
 @given(order=st.permutations(LINES), files=st.integers(1, 5), size=st.sampled_from([1, 7, 20, 44]))
 def test_files_order_and_hosts_do_not_matter(own, tmp_path_factory, order, files, size) -> None:
     folder = tmp_path_factory.mktemp("lines")

@@ -10,7 +10,7 @@ import pytest
 import sentencepiece
 import seqio
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sentencepiece import sentencepiece_model_pb2
 
@@ -114,7 +114,6 @@ def test_sentinels_of_bytes_are_the_last_bytes() -> None:
             (byte + b"\x80\x80\x80").decode()
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_bytes_give_back_every_text(text: str) -> None:
     byt5 = vocabulary.of_process("byt5")
