@@ -18,7 +18,7 @@ from jax import lax
 
 from mt5x.errors import UserError, nearest
 from mt5x.model import Transformer
-from mt5x.partitioning import constrain, parts_of
+from mt5x.partitioning import constrain, on_one_device, parts_of
 from mt5x.real_targets import up_to_the_last
 
 Array = jax.Array
@@ -41,7 +41,7 @@ class TokenStatistics(NamedTuple):
     Attributes:
         log_z: logarithm of the softmax's normaliser.
         target_logit: the logit of the target token; `target_logit - log_z` is its log-probability.
-        sum_logits: sum over the vocabulary, for label smoothing.
+        sum_logits: sum over the vocabulary, for label smoothing; 0 where nobody asks for it.
         is_best: 1.0 where no token has a larger logit than the target's.
     """
 
@@ -86,8 +86,9 @@ def loss_fn(
     targets = batch["decoder_target_tokens"]
     mask = target_weights(batch)
     weights, factor = normalized_weights(batch, loss_normalizing_factor)
+    # Divided here, and not the sum at the end, which would scale the kernel's gradient once more.
     loss, statistics = cross_entropy(
-        hidden, kernel, targets, weights, z_loss=z_loss, label_smoothing=label_smoothing
+        hidden, kernel, targets, weights / factor, z_loss=z_loss, label_smoothing=label_smoothing
     )
     statistics = jax.tree.map(lax.stop_gradient, statistics)
     total = jnp.sum(mask)
@@ -107,7 +108,7 @@ def loss_fn(
         "non_padding_fraction/encoder": _real_share(batch["encoder_input_tokens"] > 0),
         "non_padding_fraction/decoder": _real_share(mask > 0),
     }
-    return loss / factor, metrics
+    return loss, metrics
 
 
 def target_weights(batch: Batch) -> Array:
@@ -160,12 +161,17 @@ def token_cross_entropy(
     return statistics.log_z - picked - constant
 
 
-def token_statistics(hidden: Array, kernel: Array, targets: Array) -> TokenStatistics:
-    """Softmax statistics of `hidden [b, t, d] @ kernel [d, v]` at `targets [b, t]`; no gradient."""
+def token_statistics(
+    hidden: Array, kernel: Array, targets: Array, summed: bool = False
+) -> TokenStatistics:
+    """Softmax statistics of `hidden [b, t, d] @ kernel [d, v]` at `targets [b, t]`; no gradient.
+
+    `summed` asks for `sum_logits`.
+    """
 
     def piece(_, args):
         hidden, targets = args
-        return None, _statistics(_logits(hidden, kernel), targets)
+        return None, _statistics(_logits(hidden, kernel), targets, summed)
 
     pieces = _pieces(hidden, kernel)
     _, statistics = _scan(piece, None, (hidden, targets), pieces)
@@ -220,7 +226,7 @@ def hidden_and_kernel(
 def _cross_entropy(z_loss, label_smoothing, hidden, kernel, targets, weights):
     def work(rows, kernel):
         hidden, targets = rows
-        statistics = token_statistics(hidden, kernel, targets)
+        statistics = token_statistics(hidden, kernel, targets, label_smoothing > 0.0)
         return (_token_losses(statistics, kernel, z_loss, label_smoothing), statistics), None
 
     (loss, statistics), _ = up_to_the_last(work, weights, (hidden, targets), kernel)
@@ -241,7 +247,7 @@ def _loss_and_gradients(z_loss, label_smoothing, rows, kernel):
     def piece(kernel_grad, args):
         hidden, targets, weights = args
         logits = _logits(hidden, kernel)
-        statistics = _statistics(logits, targets)
+        statistics = _statistics(logits, targets, label_smoothing > 0.0)
         # d loss / d logits = (1 + 2 z log Z) softmax - smoothed targets, times the weight.
         log_z = statistics.log_z[..., None]
         hit = _hits(logits, targets)
@@ -319,12 +325,20 @@ def _hits(logits: Array, targets: Array) -> Array:
     return targets[..., None] == vocabulary
 
 
-def _statistics(logits: Array, targets: Array) -> TokenStatistics:
+def _target_logit(logits: Array, targets: Array) -> Array:
+    if not on_one_device():
+        return jnp.sum(jnp.where(_hits(logits, targets), logits, 0.0), axis=-1)
+    # It need not walk through all logits.
+    return jnp.take_along_axis(logits, targets[..., None], axis=-1, mode="clip")[..., 0]
+
+
+def _statistics(logits: Array, targets: Array, summed: bool) -> TokenStatistics:
     best = jnp.max(logits, axis=-1)
     log_z = best + jnp.log(jnp.sum(jnp.exp(logits - best[..., None]), axis=-1))
-    target_logit = jnp.sum(jnp.where(_hits(logits, targets), logits, 0.0), axis=-1)
+    target_logit = _target_logit(logits, targets)
     is_best = (target_logit >= best).astype(jnp.float32)
-    return TokenStatistics(log_z, target_logit, jnp.sum(logits, axis=-1), is_best)
+    sum_logits = jnp.sum(logits, axis=-1) if summed else jnp.zeros_like(log_z)
+    return TokenStatistics(log_z, target_logit, sum_logits, is_best)
 
 
 def _smoothing(label_smoothing: float, vocab_size: int) -> tuple[float, float, float]:

@@ -144,6 +144,10 @@ class _WholeAdafactor(optimizers.Adafactor):
         del shape
         return 1
 
+    def has_long_rows(self, shape: tuple[int, ...]) -> bool:
+        del shape
+        return False
+
 
 class _Model(EncoderDecoderModel):
     def loss_fn(

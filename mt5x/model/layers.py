@@ -14,6 +14,7 @@ from flax import linen as nn
 from jax import lax
 
 from mt5x.model.config import T5Config, activation
+from mt5x.model.products import product
 from mt5x.partitioning import constrain, gathered
 
 Array = jax.Array
@@ -101,7 +102,7 @@ class Dense(nn.Module):
         kernel = parameter(self, "kernel", self.kernel_init, shape, self.axes)
         # Cast first: half as much to gather over devices.
         kernel = constrain(kernel.astype(self.dtype), gathered(self.axes))
-        return jnp.dot(inputs.astype(self.dtype), kernel)
+        return product(inputs.astype(self.dtype), kernel)
 
 
 class Logits(nn.Module):

@@ -97,9 +97,15 @@ class Adafactor(Optimizer):
 
     def takes_rows(self, shape: tuple[int, ...]) -> bool:
         """In T5's recipe, without momentum or decay, a factored row without a gradient stays."""
+        return self._is_t5s_recipe() and self.factored_dims(shape) is not None
+
+    def has_long_rows(self, shape: tuple[int, ...]) -> bool:
+        """Whether a parameter's columns are summed apart from the passes over it."""
+        return self.takes_rows(shape) and blocks.are_long(shape)
+
+    def _is_t5s_recipe(self) -> bool:
         others = (self.beta1, self.weight_decay_rate, self.weight_decay_rate_lr_exponent)
-        plain = (*others, self.skip_nan_updates) == (None, None, None, False)
-        return plain and self.factored_dims(shape) is not None
+        return (*others, self.skip_nan_updates) == (None, None, None, False)
 
     def update_one(
         self, path: str, grad: Array, slots: Slots, param: Array, step: Array, learning_rate: Array
@@ -109,15 +115,8 @@ class Adafactor(Optimizer):
         decay = self._decay(step)
         parts = self.parts(grad.shape)
         new, scales, grad_square, param_square = self._moments(grad, param, slots, decay, parts)
-        shrink: Array | float = 1.0
-        if self.clipping_threshold is not None:
-
-            def size(grad: Array, scale: Array) -> Any:
-                return (), (sum_of_squares(grad * scale * scales[1]),)
-
-            read = (grad, scales[0])
-            _, (square,) = blocks.in_blocks(size, parts, (), read, (_zero(),))
-            shrink = self._shrink(square / grad.size)
+        square = self._scaled_square(grad, scales, parts)
+        shrink = self._shrink(square / grad.size)
         rate = self._rate(learning_rate, param_square / param.size)
         share: Array | float | None = self.weight_decay_rate
         if self.weight_decay_rate_lr_exponent:
@@ -133,19 +132,23 @@ class Adafactor(Optimizer):
             if self.skip_nan_updates:
                 result = _unless_nan(result, param)
             result = result.astype(param.dtype)
-            added = update if plain else result - param
+            if recipe:
+                return (result,), (sum_of_squares(result), _zero())
+            added = update if share is None and not self.skip_nan_updates else result - param
             return (result, *momentum), (sum_of_squares(result), sum_of_squares(added))
 
-        plain = share is None and not self.skip_nan_updates
+        recipe = self._is_t5s_recipe()
         written = (param,) if self.beta1 is None else (param, slots["m"])
-        (result, *momentum), squares = blocks.in_blocks(
+        (result, *momentum), (result_square, added) = blocks.in_blocks(
             change, parts, written, (grad, scales[0]), (_zero(), _zero())
         )
+        if recipe:
+            added = square * (rate / shrink) ** 2
         if momentum:
             new["m"] = momentum[0]
         if self.skip_nan_updates:
             new = {name: _unless_nan(slot, slots[name]) for name, slot in new.items()}
-        return result, new, Squares(grad_square, *squares)
+        return result, new, Squares(grad_square, result_square, added)
 
     def update_rows(
         self,
@@ -179,6 +182,18 @@ class Adafactor(Optimizer):
         added = jnp.where((ids < len(param))[:, None], jnp.square(changed) - jnp.square(old), 0)
         found = Squares(jnp.sum(squares), param_square + jnp.sum(added), sum_of_squares(update))
         return result, new, found
+
+    def _scaled_square(self, grad: Array, scales: tuple[Array, Array], parts: int) -> Array:
+        """The sum of squares of the gradient times both scales."""
+        if self.has_long_rows(grad.shape):
+            by_column = blocks.column_squares(grad, scales[0][:, 0])
+            return jnp.sum(by_column * jnp.square(scales[1][0]))
+
+        def size(grad: Array, scale: Array) -> Any:
+            return (), (sum_of_squares(grad * scale * scales[1]),)
+
+        _, (square,) = blocks.in_blocks(size, parts, (), (grad, scales[0]), (_zero(),))
+        return square
 
     def _decay(self, step: Array) -> Array:
         """What remains of the second moment's memory."""
@@ -219,9 +234,15 @@ class Adafactor(Optimizer):
             return (jnp.sum(square, axis=1),), (jnp.sum(square, axis=0), sum_of_squares(param))
 
         first, second = (jnp.zeros(size, jnp.float32) for size in grad.shape)
-        (first,), (second, param_square) = blocks.in_blocks(
-            sums, parts, (first,), (grad, param), (second, _zero())
-        )
+        if self.has_long_rows(grad.shape):
+            rows, columns = grad.shape
+            first = jnp.sum(grad * grad, axis=1) + columns * self.epsilon1
+            second = blocks.column_squares(grad) + rows * self.epsilon1
+            param_square = sum_of_squares(param)
+        else:
+            (first,), (second, param_square) = blocks.in_blocks(
+                sums, parts, (first,), (grad, param), (second, _zero())
+            )
         means = (first / grad.shape[1], second / grad.shape[0])
         new, scales = self._factored(slots, decay, means, grad.shape)
         return new, scales, jnp.sum(first), param_square

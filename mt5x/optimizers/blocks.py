@@ -3,8 +3,9 @@
 XLA fuses no reduction with what else reads the same array on the CPU: each of an optimizer's sums,
 and what is squared for it, becomes a walk of its own through the memory. In blocks that stay in the
 cache, a pass reads and writes each number once, whatever it computes. (mt5-small's two vocabulary
-matrices: an eighth of the bytes.) Other devices fuse by themselves, and an array that is split over
-devices is best left whole.
+matrices: an eighth of the bytes.) Rows too long for that need no blocks but for the sums of their
+columns. Other devices fuse by themselves, and an array that is split over devices is best left
+whole.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,18 +24,51 @@ Pieces = tuple[Array, ...]
 BLOCK_SIZE = 2**18
 # A matrix with fewer numbers stays in the cache as it is.
 LEAST_SIZE = 2**22
-# Columns from which a block is one row: XLA's sum over few long rows takes a dozen times as long.
-_LONG_ROW = 2**13
+# Columns from which a row is long: XLA's sum over few long rows takes a dozen times as long.
+LONG_ROW = 2**13
+# Rows that are squared and added in one walk.
+_AT_ONCE = 8
+
+
+def are_long(shape: Sequence[int]) -> bool:
+    """Whether a matrix is passed whole, and its columns summed by `column_squares`."""
+    return _is_worth_it(shape) and shape[1] >= LONG_ROW
 
 
 def count(shape: Sequence[int]) -> int:
     """Into how many blocks of rows the passes over a matrix go; 1 leaves it whole."""
-    size = shape[0] * shape[1]
-    if jax.default_backend() != "cpu" or not on_one_device() or size < LEAST_SIZE:
+    if not _is_worth_it(shape) or are_long(shape):
         return 1
-    most = 1 if shape[1] >= _LONG_ROW else max(BLOCK_SIZE // shape[1], 1)
+    most = max(BLOCK_SIZE // shape[1], 1)
     rows = max(rows for rows in range(1, most + 1) if shape[0] % rows == 0)
     return shape[0] // rows
+
+
+def _is_worth_it(shape: Sequence[int]) -> bool:
+    size = shape[0] * shape[1]
+    return jax.default_backend() == "cpu" and on_one_device() and size >= LEAST_SIZE
+
+
+def column_squares(x: Array, scale: Array | None = None) -> Array:
+    """Sums of squares of the columns, float32 `[columns]`, of a matrix of long rows.
+
+    Args:
+        x: `[rows, columns]`.
+        scale: `[rows]`, which multiplies each row first; None for ones.
+    """
+    rows, columns = x.shape
+    height = max(height for height in range(1, _AT_ONCE + 1) if rows % height == 0)
+
+    def one(number: Array, totals: Array) -> Array:
+        start = number * height
+        own = lax.dynamic_slice_in_dim(x, start, height, 0)
+        if scale is not None:
+            own = own * lax.dynamic_slice_in_dim(scale, start, height, 0)[:, None]
+        # Added one by one, and not summed, this is one walk through the memory.
+        return totals + sum(lax.square(own[row]) for row in range(height))
+
+    found: Array = lax.fori_loop(0, rows // height, one, jnp.zeros(columns, jnp.float32))
+    return found
 
 
 def in_blocks(

@@ -253,7 +253,7 @@ def test_positions_behind_the_last_real_target_change_nothing(pieces, monkeypatc
     alone = jax.jit(loss)
     whole = jax.jit(jax.value_and_grad(loss, argnums=(0, 1), has_aux=True))
     plain = jax.jit(jax.value_and_grad(expected, argnums=(0, 1)))
-    counted = losses.token_statistics(hidden, kernel, targets)
+    counted = losses.token_statistics(hidden, kernel, targets, summed=True)
     for real in range(17):
         some = weights * (jnp.arange(16)[None] < real) * (jnp.arange(3)[:, None] < 2)
         (value, statistics), grads = whole(hidden, kernel, some)

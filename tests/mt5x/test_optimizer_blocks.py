@@ -16,7 +16,7 @@ from mt5x.optimizers import blocks
 def small_blocks(monkeypatch):
     monkeypatch.setattr(blocks, "LEAST_SIZE", 1)
     monkeypatch.setattr(blocks, "BLOCK_SIZE", 160 * 20)
-    monkeypatch.setattr(blocks, "_LONG_ROW", 200)
+    monkeypatch.setattr(blocks, "LONG_ROW", 200)
 
 
 def two_steps(optimizer, shape):
@@ -38,7 +38,8 @@ def test_blocks_change_nothing(monkeypatch, request, shape, settings):
     assert optimizer.parts(shape) == 1
     whole = two_steps(optimizer, shape)
     request.getfixturevalue("small_blocks")
-    assert optimizer.parts(shape) == {240: 12, 130: 130}[shape[0]]
+    assert optimizer.parts(shape) == {240: 12, 130: 1}[shape[0]]
+    assert optimizer.has_long_rows(shape) == (shape[1] == 256)
     parts = two_steps(optimizer, shape)
     for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-6, atol=1e-7)
