@@ -4,7 +4,7 @@
 #   bash scripts/run_tests.sh                       every test but the slow ones
 #   bash scripts/run_tests.sh tests/tasks -k panx   arguments go to pytest
 #   bash scripts/run_tests.sh -m slow               the slow ones; CI runs both
-#   bash scripts/run_tests.sh -m exhaustive         half an hour each, before a release
+#   bash scripts/run_tests.sh -m exhaustive         more of them, hours: before a release
 
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 ensure_environment

@@ -109,9 +109,13 @@ def test_a_loss_in_pieces_sums_the_gradient_of_its_kernel_once(monkeypatch):
     assert not [one for one in sums if "/while/body/" in one["source"]]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("devices", "model", "fsdp", "batch"), [(8, 8, 1, 8), (32, 4, 8, 32), (256, 8, 8, 256)]
+    ("devices", "model", "fsdp", "batch"),
+    [
+        pytest.param(8, 8, 1, 8, marks=pytest.mark.exhaustive),
+        pytest.param(32, 4, 8, 32, marks=pytest.mark.slow),
+        pytest.param(256, 8, 8, 256, marks=pytest.mark.exhaustive),
+    ],
 )
 def test_all_of_xxl(devices, model, fsdp, batch):
     setting = {"num_partitions": model, "fsdp_partitions": fsdp, "batch_size": batch}

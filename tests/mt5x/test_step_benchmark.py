@@ -93,7 +93,7 @@ def test_a_row_has_no_more_tokens_than_positions():
 def test_the_script_for_a_gpu_runs(tmp_path):
     settings = {
         "MODELS": "mt5_tiny",
-        "LENGTHS": "16/8 24/8",
+        "LENGTHS": "16/8",
         "BATCH_SIZE": "2",
         "PACKED": "2",
         "REPEATS": "1",
@@ -104,4 +104,4 @@ def test_the_script_for_a_gpu_runs(tmp_path):
     subprocess.run(["bash", script, tmp_path], check=True, env={**os.environ, **settings})
     written = [json.loads(file.read_text()) for file in sorted(tmp_path.iterdir())]
     cases = [document["rows"][0]["case"] for document in written]
-    assert cases == [f"mt5_tiny, 2 x {n}/8, 2 packed, bfloat16, Adafactor" for n in (16, 24)]
+    assert cases == ["mt5_tiny, 2 x 16/8, 2 packed, bfloat16, Adafactor"]
