@@ -1,7 +1,7 @@
 """What names a task's preprocessed examples: the hash of all that makes them.
 
-That is everything up to SeqIO's CacheDatasetPlaceholder: the source with its settings and files,
-each preprocessor, the output features, the vocabulary's content, and the libraries.
+That is the source with its settings and files, each preprocessor, the output features, the
+vocabulary's content, and the libraries.
 """
 
 from collections.abc import Callable
@@ -17,12 +17,14 @@ _FORM = 1
 _LIBRARIES = ("seqio", "tensorflow", "tensorflow_text", "tensorflow_datasets")
 
 
-def examples_key(task: Any, split: str) -> str | None:
-    """Returns the name of a split's examples as a SeqIO task makes them before its placeholder.
+def examples_key(task: Any, split: str, reading: Any = None) -> str | None:
+    """Returns the name of a split's examples as a SeqIO task makes them.
 
     Args:
       task: a SeqIO task.
       split: its split.
+      reading: how the task is read to its end, such as the lengths that cut its examples; None
+        names the examples before the CacheDatasetPlaceholder, which no reading changes.
 
     Returns:
       32 hexadecimal digits; None where it cannot be told for certain what makes the examples:
@@ -34,16 +36,17 @@ def examples_key(task: Any, split: str) -> str | None:
     changed_reading = getattr(seqio.utils, "_TFDS_DATA_READ_CONFIG_OVERRIDE", None)
     if not task.supports_caching or changed_reading is not None:
         return None
-    makes = (
-        _FORM,
-        [module_texts.digest(library) for library in _LIBRARIES],
-        task.name,
-        split,
-        task.source,
-        _steps(task),
-        dict(task.output_features),
-    )
     try:
+        makes = (
+            _FORM,
+            [module_texts.digest(library) for library in _LIBRARIES],
+            task.name,
+            split,
+            reading,
+            task.source,
+            _steps(task) if reading is None else list(task.preprocessors),
+            dict(task.output_features),
+        )
         return fingerprint(makes, _stand_ins(task.source, split))[:32]
     except Exception:  # A source raises what it likes about data that are not there.
         return None
@@ -65,7 +68,9 @@ def _stand_ins(source: Any, split: str) -> dict[type, Callable[[Any], Any]]:
 
     def of_source(one: Any) -> Any:
         # Whoever holds another source may read all of it.
-        files = _files(one, split) if one is source else [_files_or_none(one, s) for s in one.splits]
+        files = (
+            _files(one, split) if one is source else [_files_or_none(one, s) for s in one.splits]
+        )
         # Reading the files may complete the state.
         return files, one.__getstate__()
 

@@ -175,7 +175,8 @@ def _is_filled(cell: types.CellType) -> bool:
 
 def _constants(function: types.FunctionType) -> dict[str, Any]:
     """The plain values of the module that a function, or one inside of it, names."""
-    names, codes = set(), [function.__code__]
+    names: set[str] = set()
+    codes = [function.__code__]
     while codes:
         code = codes.pop()
         names.update(code.co_names)

@@ -74,8 +74,9 @@ def file_state(file: str | os.PathLike) -> tuple[str, int, int]:
     Raises:
       OSError: it is not there.
     """
-    found = os.stat(file)
-    return os.path.abspath(file), found.st_size, found.st_mtime_ns  # noqa: PTH100
+    path = Path(file).absolute()
+    found = path.stat()
+    return str(path), found.st_size, found.st_mtime_ns
 
 
 def _sha(content: bytes) -> bytes:
