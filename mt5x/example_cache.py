@@ -197,4 +197,7 @@ def _remove(entry: Path) -> None:
         entry.rename(gone)
     except OSError:
         return
-    shutil.rmtree(gone, ignore_errors=True)
+    if gone.is_dir():
+        shutil.rmtree(gone, ignore_errors=True)
+    else:
+        gone.unlink(missing_ok=True)

@@ -110,11 +110,12 @@ class _Walk:
         return _node(f"{module}:{name}", module_texts.digest(module))
 
     def _function(self, function: types.FunctionType) -> bytes:
-        # functools.wraps gives a function the __module__ of another.
-        module, name = function.__globals__.get("__name__", ""), function.__qualname__
+        # functools.wraps gives a function the __module__ of another: where it is found, perhaps.
+        named, name = function.__module__ or "", function.__qualname__
+        module = function.__globals__.get("__name__", "")
+        if module_texts.is_installed(named) and _held(named, name) is function:
+            return self._named(function, named, name)
         is_ours = not module_texts.is_installed(module)
-        if not is_ours and _held(module, name) is function:
-            return self._named(function, module, name)
         return _node(
             f"function {module}:{name}",
             module_texts.digest(module),

@@ -216,14 +216,16 @@ def _record(example: Mapping[str, Any], features: Mapping[str, Mapping]) -> byte
 
     kept = {}
     for name, value in example.items():
-        flat = np.ravel(value).tolist()
         match features[name]["dtype"]:
             case "string":
-                kept[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=flat))
+                # NumPy's own strings lose zero bytes at their ends.
+                texts = [value] if isinstance(value, bytes) else np.ravel(value).tolist()
+                kept[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=texts))
             case "float32":
-                kept[name] = tf.train.Feature(float_list=tf.train.FloatList(value=flat))
+                kept[name] = tf.train.Feature(float_list=tf.train.FloatList(value=np.ravel(value)))
             case _:
-                kept[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=flat))
+                whole = np.ravel(value).astype(np.int64)
+                kept[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=whole))
     features_of = tf.train.Features(feature=kept)
     return tf.train.Example(features=features_of).SerializeToString(deterministic=True)
 
