@@ -13,7 +13,6 @@ from mt5x import (
     cache_folder,
     example_cache,
     input_pipeline,
-    optimizers,
     run_record,
     stored_examples,
 )
