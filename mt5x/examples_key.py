@@ -100,9 +100,15 @@ def _files(source: Any, split: str) -> list[tuple[str, int, int]]:
 
     Raises:
       Indescribable: it is not read from files of this machine.
+      FileNotFoundError: it is not there yet.
     """
     import seqio
 
+    # A source of ours says which splits are there; to ask for the files of another downloads it.
+    available = getattr(source, "available_splits", None)
+    if available is not None and split not in available():
+        raise FileNotFoundError(f"{source} has no {split} yet")
+    # Its one shard is no file, though a file may be called so.
     names = [] if isinstance(source, seqio.FunctionDataSource) else list(source.list_shards(split))
     if not names or not all(Path(name).is_file() for name in names):
         raise Indescribable(f"{source} does not say which files it reads")

@@ -157,6 +157,30 @@ def test_each_thing_that_makes_examples_is_in_their_name(file, piece_model, tmp_
     assert len({plain, *others}) == len(others) + 1
 
 
+def test_the_users_own_table_is_kept_and_noticed_when_it_changes(tmp_path, cache, monkeypatch):
+    from tasks import own_data, vocabulary
+
+    vocabulary.choose("byt5")
+    table = tmp_path / "validation.aa.tsv"
+    table.write_text("text\tlabel\nfine\tgood\npoor\tbad\n")
+    names = own_data.add("kept", tmp_path, labels=("good", "bad"))
+    try:
+        task = seqio.TaskRegistry.get("kept_eval.aa")
+        expected = without(task, monkeypatch)
+        assert_same(raw(task), expected)
+        assert len(entries(cache)) == 1
+        with monkeypatch.context() as patch:
+            unread(patch)
+            assert_same(raw(task), expected)
+        table.write_text("text\tlabel\nfine\tgood\n")
+        assert_same(raw(task), expected[:1])
+    finally:
+        vocabulary.choose("mt5")
+        seqio.TaskRegistry.remove(names[0])
+        for name in names[1:]:
+            seqio.MixtureRegistry.remove(name)
+
+
 def test_the_source_of_a_function_has_no_name() -> None:
     def rows(split: str, shuffle_files: bool, seed: int | None = None) -> None:
         raise AssertionError
