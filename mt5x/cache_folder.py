@@ -5,6 +5,7 @@ MT5X_CACHE_DIR=off keeps nothing. What lies there changes no result, and may be 
 """
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 VARIABLE = "MT5X_CACHE_DIR"
@@ -53,12 +54,26 @@ def keep_below(folder: Path, limit: int, pattern: str = "*") -> None:
         if file.is_file():
             # A file system may note reading late or never, but writing always.
             found.append((max(status.st_atime, status.st_mtime), status.st_size, file))
-    total = sum(size for _, size, _ in found)
-    for _, size, file in sorted(found, key=lambda one: one[0]):
+    drop_oldest(found, limit, lambda file: file.unlink(missing_ok=True))
+
+
+def drop_oldest(
+    found: Iterable[tuple[float, int, Path]], limit: int, delete: Callable[[Path], None]
+) -> None:
+    """Deletes what was used longest ago until few enough bytes are left.
+
+    Args:
+      found: when each was used, in seconds, its bytes, and where it is.
+      limit: bytes that may stay.
+      delete: deletes one; an OSError leaves it.
+    """
+    oldest_first = sorted(found)
+    total = sum(size for _, size, _ in oldest_first)
+    for _, size, path in oldest_first:
         if total <= limit:
             return
         try:
-            file.unlink(missing_ok=True)
+            delete(path)
         except OSError:
             continue
         total -= size

@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from mt5x import example_cache
 from mt5x.errors import UserError, nearest
 from mt5x.plain_graphs import built_plainly
 
 Batch = dict[str, np.ndarray]
+
+# Of whatever a task draws in evaluation: the same examples each time.
+_SEED = 42
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +27,7 @@ class DatasetConfig:
       batch_size: rows of a global batch.
       shuffle: whether to shuffle the examples.
       seed: of the shuffling and mixing; None takes the run's seed.
-      use_cached: read SeqIO's offline cache of preprocessed examples.
+      use_cached: read preprocessed examples from SeqIO's offline cache, or make them once.
       pack: put several short examples in one row.
       num_shards: parts that the data is read in, each giving an equal run of the rows of a batch.
         The batches depend on it, and on no number of processes; a process reads only the parts
@@ -186,16 +190,18 @@ def _shard_batches(
 
     from mt5x.packing import PackingConverter
 
-    registered(config.mixture_or_task_name)
+    provider, use_cached = registered(config.mixture_or_task_name), config.use_cached
     tasks_with_split(config.mixture_or_task_name, config.split)
+    if use_cached:
+        provider, use_cached = example_cache.cached(provider, config.split)
     shards = config.num_shards
     dataset = built_plainly(
         lambda: seqio.get_dataset(
-            config.mixture_or_task_name,
+            provider,
             task_feature_lengths=config.task_feature_lengths,
             feature_converter=PackingConverter(pack=config.pack),
             dataset_split=config.split,
-            use_cached=config.use_cached,
+            use_cached=use_cached,
             shuffle=config.shuffle,
             num_epochs=None if repeat else 1,
             shard_info=seqio.ShardInfo(shard, shards) if shards > 1 else None,
@@ -228,20 +234,31 @@ def evaluation_examples(
 ) -> EvaluationExamples:
     """Reads a split in its stored order, each example once.
 
+    What was preprocessed is kept between runs (`mt5x.example_cache`), once all of it was read.
+
     Args:
       task: a SeqIO task.
       split: its split.
       lengths: {'inputs', 'targets'} to truncate to; None keeps all tokens.
-      use_cached: read SeqIO's offline cache.
+      use_cached: read SeqIO's own offline cache, where there is one.
       limit: at most so many examples; None reads all.
     """
-    dataset = built_plainly(
-        lambda: task.get_dataset(
-            sequence_length=lengths, split=split, use_cached=use_cached, shuffle=False, seed=42
+
+    in_seqio = use_cached and task.cache_dir is not None
+
+    def build() -> Any:
+        return task.get_dataset(
+            sequence_length=lengths, split=split, use_cached=in_seqio, shuffle=False, seed=_SEED
         )
-    )
+
+    raw = None
+    if not in_seqio:
+        reading = (None if lengths is None else sorted(lengths.items()), _SEED)
+        raw = example_cache.examples(task, split, reading, build, limit)
+    if raw is None:
+        dataset = built_plainly(build)
+        raw = list((dataset if limit is None else dataset.take(limit)).as_numpy_iterator())
     eos = {name: task.output_features[name].vocabulary.eos_id for name in ("inputs", "targets")}
-    raw = list((dataset if limit is None else dataset.take(limit)).as_numpy_iterator())
 
     def tokens(feature: str) -> list[np.ndarray]:
         length = None if lengths is None else lengths[feature]

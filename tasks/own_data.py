@@ -255,6 +255,10 @@ class _FileSource(seqio.FileDataSource):
             read, {split: [str(path) for path in paths] for split, paths in splits.items()}
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What it is, without what it has counted: the same before and after it was read.
+        return {**self.__dict__, "_checked": {}}
+
     def list_shards(self, split: str) -> Sequence[str]:
         """Returns the files of a split."""
         return list(self._split_to_filepattern[split])
