@@ -14,6 +14,11 @@ from mt5x.model.config import REMAT_POLICIES
 from mt5x.model.stack import SAVED
 from mt5x.model.transformer import DecoderLayer, EncoderLayer
 
+# By JAX's names; other shapes of the same numbers among them.
+_ARITHMETIC = frozenset(
+    {"add", "sub", "mul", "div", "neg", "integer_pow", "broadcast_in_dim", "reshape", "squeeze"}
+)
+
 
 def share_of(config: T5Config, parts: int) -> T5Config:
     """The network as one device of the model axis computes it; what does not divide is whole."""
@@ -34,11 +39,14 @@ class Kept:
       per_row: for each sequence.
       constant: whatever the sequences.
       largest: of its largest array, for each sequence.
+      cheap: of the arrays in `per_row` that follow from the others by arithmetic. What is computed
+        again for the backward pass, and used there at once, does without them.
     """
 
     per_row: int
     constant: int
     largest: int
+    cheap: int
 
     def of(self, rows: int) -> int:
         """Bytes for so many sequences."""
@@ -109,9 +117,11 @@ def _left_to_backward(
         and sorted(v.aval.shape == () for v in eqn.invars) == [False, True]
     }
     kernels = {leaf.shape for leaf in jax.tree.leaves(params)}
-    per_row = constant = largest = 0
+    per_row = constant = largest = cheap = 0
     left = {v for v in jaxpr.outvars if isinstance(v, jax.extend.core.Var)}
-    for value in {multiples.get(v, v) for v in left} - not_ours:
+    counted = {multiples.get(v, v) for v in left} - not_ours
+    follows = _following(jaxpr, counted)
+    for value in counted:
         size: Any = value.aval
         size_bytes = size.size * size.dtype.itemsize
         if size.dtype == jnp.bool_:
@@ -122,7 +132,23 @@ def _left_to_backward(
         else:
             per_row += size_bytes
             largest = max(largest, size_bytes)
-    return Kept(per_row, constant, largest)
+            cheap += size_bytes if value in follows else 0
+    return Kept(per_row, constant, largest, cheap)
+
+
+def _following(jaxpr: Any, values: set[Any]) -> set[Any]:
+    """Those of the values that follow by arithmetic from the others and from what came in."""
+    sources = {v: eqn for eqn in jaxpr.eqns for v in eqn.outvars}
+
+    def is_arithmetic(value: Any) -> bool:
+        return value in sources and sources[value].primitive.name in _ARITHMETIC
+
+    there = {*jaxpr.invars, *jaxpr.constvars, *(v for v in values if not is_arithmetic(v))}
+    for eqn in jaxpr.eqns:
+        arrays = [v for v in eqn.invars if isinstance(v, jax.extend.core.Var)]
+        if eqn.primitive.name in _ARITHMETIC and there.issuperset(arrays):
+            there.update(eqn.outvars)
+    return {v for v in values if is_arithmetic(v) and v in there}
 
 
 def _in_order(function: Any, masks: Any, x: Any, params: Any, shared: Any) -> Any:

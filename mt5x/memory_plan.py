@@ -273,6 +273,8 @@ def _activations(
         # Going backward, a layer has what was kept or is computed again, and the gradient of its
         # largest array.
         again = kept["none"].of(rows) - kept[policy].of(rows)
+        if policy != "none":
+            again -= rows * kept["none"].cheap
         at_work[kind] = again + rows * kept["none"].largest if count else 0
     return left, at_work
 
