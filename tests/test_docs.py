@@ -151,7 +151,7 @@ def test_the_guide_to_tasks_works_from_an_empty_folder(reviews):
     assert {*accuracy(reviews / "runs/zeroshot")} == {"reviews_eval.en", "reviews_eval.sw"}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_guide_to_tasks_ends_with_a_model_that_has_learned(reviews):
     for script in blocks(TASK_GUIDE, "sh"):
         shell(f"export PYTHONPATH=.\n{script}", reviews)

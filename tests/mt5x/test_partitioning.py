@@ -155,13 +155,8 @@ def test_nor_does_it_where_the_optimizer_s_state_is_split(variant):
     assert expected[-1] < expected[0]
 
 
-@pytest.mark.parametrize(
-    "variant",
-    [
-        pytest.param(name, marks=pytest.mark.slow if name == "factored" else pytest.mark.exhaustive)
-        for name in VARIANTS
-    ],
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_nor_does_any_other_mesh(variant):
     trained = VARIANTS[variant]
     expected = losses(1, 1, trained=trained)
