@@ -329,7 +329,8 @@ def _target_logit(logits: Array, targets: Array) -> Array:
     if not on_one_device():
         return jnp.sum(jnp.where(_hits(logits, targets), logits, 0.0), axis=-1)
     # It need not walk through all logits.
-    return jnp.take_along_axis(logits, targets[..., None], axis=-1, mode="clip")[..., 0]
+    ids = targets[..., None]
+    return jnp.take_along_axis(logits, ids, axis=-1, mode="fill", fill_value=0.0)[..., 0]
 
 
 def _statistics(logits: Array, targets: Array, summed: bool) -> TokenStatistics:

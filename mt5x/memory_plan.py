@@ -4,9 +4,9 @@ No array is made and no device is needed. Parameters, optimizer slots and gradie
 their shardings; activations by tracing one layer as a device sees it (its share of the rows, heads
 and hidden features) and adding up what the backward pass is left (`jax.vjp`). Frozen parameters
 have no gradient, and layers before the first trained one leave nothing; where a step knows only the
-rows of the embedding that it uses, the gradient is as small. A step needs what its
-worst moment does, and the moments are few: the loss, one layer of each stack going backward, and
-the end, when all gradients are there. It is an estimate; `mt5x plan --compile` asks the compiler.
+rows of the embedding that it uses, the gradient is as small. A step needs what its worst moment
+does, and the moments are few: the loss, one layer of each stack going backward, and the end, when
+all gradients are there. It is an estimate; `mt5x plan --compile` asks the compiler.
 """
 
 import dataclasses

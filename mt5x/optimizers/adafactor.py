@@ -159,8 +159,9 @@ class Adafactor(Optimizer):
         step: Array,
         learning_rate: Array,
     ) -> tuple[Array, Slots, Squares]:
-        """As `update_one` in T5's recipe, for a gradient that is zero in most rows."""
-        del path
+        """As `update_one`; in T5's recipe it reads and writes the gradient's rows alone."""
+        if not self.takes_rows(param.shape):
+            return super().update_rows(path, grad, slots, param, step, learning_rate)
         ids, rows = grad
 
         def square(param: Array) -> Any:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from mt5x.errors import UserError
-from mt5x.optimizers.row_gradient import Gradient, RowGradient, values, with_values
+from mt5x.optimizers.row_gradient import Gradient, RowGradient, values, whole, with_values
 
 Array = jax.Array
 Slots = dict[str, Array]
@@ -77,7 +77,7 @@ class Optimizer(abc.ABC):
         """One step.
 
         Args:
-            grads: tree like `params`; a `RowGradient` for one whose shape `takes_rows`.
+            grads: tree like `params`; a matrix may have a `RowGradient`.
             opt_state: from `init` or the last `update`.
             params: the parameters.
             learning_rate: scalar.
@@ -128,7 +128,7 @@ class Optimizer(abc.ABC):
         return params, opt_state, squares
 
     def takes_rows(self, shape: tuple[int, ...]) -> bool:
-        """Whether a matrix of this shape may come with a `RowGradient`: `update_rows` is there."""
+        """Whether `update_rows` leaves the rows of such a matrix alone that have no gradient."""
         del shape
         return False
 
@@ -142,9 +142,8 @@ class Optimizer(abc.ABC):
         learning_rate: Array,
     ) -> tuple[Array, Slots, Squares]:
         """As `update_one`, for a gradient that is zero in most rows."""
-        raise NotImplementedError(
-            f"{type(self).__name__} takes no gradients of rows, as for {path}"
-        )
+        full = whole(grad, len(param))
+        return self.update_one(path, full, slots, param, step, learning_rate)
 
     @abc.abstractmethod
     def init_slots(self, shape: tuple[int, ...]) -> Slots:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 Array = jax.Array
 
@@ -34,3 +35,9 @@ def with_values(grad: Gradient, change: Callable[[Array], Array]) -> Gradient:
     if isinstance(grad, RowGradient):
         return grad._replace(rows=change(grad.rows))
     return change(grad)
+
+
+def whole(grad: RowGradient, num_rows: int) -> Array:
+    """The gradient with its zeros, `[num_rows, width]`."""
+    zeros = jnp.zeros((num_rows, grad.rows.shape[1]), grad.rows.dtype)
+    return zeros.at[grad.ids].set(grad.rows, mode="drop")

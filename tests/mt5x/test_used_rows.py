@@ -136,9 +136,20 @@ def test_it_is_not_worth_it_where_other_rows_change_or_are_needed(any_size):
         assert not used_rows.worth(model(), 100)
 
 
-def test_an_optimizer_without_rows_says_so():
-    params = {"table": jnp.ones((4, 2))}
-    grads = {"table": RowGradient(jnp.array([1]), jnp.ones((1, 2)))}
-    optimizer = optimizers.AdamW()
-    with pytest.raises(NotImplementedError, match="AdamW takes no gradients of rows"):
-        optimizer.update(grads, optimizer.init(params), params, 0.1)
+@pytest.mark.parametrize(
+    "optimizer",
+    [RECIPE, dataclasses.replace(RECIPE, beta1=0.9), optimizers.AdamW(weight_decay=0.1)],
+    ids=["recipe", "momentum", "adamw"],
+)
+def test_a_gradient_of_rows_is_the_whole_one(optimizer):
+    keys = jax.random.split(jax.random.key(0), 2)
+    params = {"table": jax.random.normal(keys[0], (40, 16))}
+    # The last place holds no row.
+    rows = RowGradient(jnp.array([0, 3, 39, 40]), jax.random.normal(keys[1], (4, 16)))
+    whole = jnp.zeros((40, 16)).at[rows.ids[:3]].set(rows.rows[:3])
+    rows = rows._replace(rows=rows.rows.at[3].set(0.0))
+    state = optimizer.init(params)
+    found = optimizer.measured_update({"table": rows}, state, params, 0.1)
+    expected = optimizer.measured_update({"table": whole}, state, params, 0.1)
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
