@@ -46,6 +46,9 @@ REQUIRES = [
     "numpy>=2.0",
     "pandas>=2.2",
     "scipy>=1.14",
+    "statsmodels>=0.14.4",
+    "scikit-learn>=1.5",
+    "pyarrow>=17",
     "matplotlib>=3.9",
     "jinja2>=3.1",
     "tqdm>=4.66",
@@ -54,7 +57,7 @@ REQUIRES = [
 TEST = ["pytest>=8.3", "pytest-xdist>=3.6", "hypothesis>=6.100"]
 LINT = ["ruff>=0.17,<0.18", "mypy>=2.4,<2.5"]  # a newer linter finds new faults in old code
 # Other implementations that the parity tests compare with.
-PEERS = ["torch==2.13.0", "transformers>=5", "scikit-learn>=1.5"]
+PEERS = ["torch==2.13.0", "transformers>=5"]
 
 setup(
     name="mt5x",
