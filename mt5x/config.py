@@ -84,6 +84,24 @@ def call(configurable: Callable[..., Any], **arguments: Any) -> Any:
         raise
 
 
+def arguments(configurable: Callable[..., Any] | str) -> dict[str, Any]:
+    """Returns what `call` would pass to `configurable`, made but not called with.
+
+    Args:
+      configurable: the function, or its name in the loaded gin files.
+
+    Raises:
+      UserError: the loaded files do not name it.
+    """
+    try:
+        found: dict[str, Any] = gin.get_bindings(configurable)
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"the gin files do not bind what is needed: {_first_line(error)}"
+        ) from error
+    return found
+
+
 def macro(name: str, default: Any = None) -> Any:
     """Returns the value of a macro, or `default` where the config does not bind it.
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from scripts import gin_job
+from scripts import gin_job, study_cost
 from scripts.gin_arguments import add_gin_arguments
 
 SUMMARY = "run a whole study: its stages, result table and report"
@@ -13,12 +13,14 @@ EXAMPLES = """\
   mt5x study run t5x_configs/studies/quickstart.gin --gin.Study.data_dir=runs/other_world \\
     --gin.Study.output_dir=runs/other
   mt5x study plan t5x_configs/studies/quickstart.gin
+  mt5x study plan t5x_configs/studies/quickstart.gin --accelerator=v5e-8
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("run", "plan"), help="run the study, or list its stages")
     parser.add_argument("file", metavar="FILE", help="the study's gin file")
+    study_cost.add_arguments(parser)
     add_gin_arguments(parser)
 
 
@@ -32,6 +34,8 @@ def run(args: argparse.Namespace) -> None:
     if args.action == "plan":
         for stage in plan.expand(study):
             print(f"{stage.name:<36}  after {', '.join(stage.parents) or 'nothing'}")
+        if args.accelerator:
+            print(f"\n{study_cost.page(plan.expand(study), args, study.data_dir)}")
         return
     results, report = run_study(study)
     print(f"results  {results}\nreport   {report}")
