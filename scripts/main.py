@@ -31,6 +31,7 @@ COMMANDS = {
     "import-data": "scripts.import_data",
     "tasks": "scripts.tasks",
     "study": "scripts.study",
+    "launch": "scripts.launch",
     "report": "scripts.report",
     "lm-stats": "scripts.lm_stats",
     "convert": "scripts.convert",
@@ -53,9 +54,16 @@ class Parser(argparse.ArgumentParser):
         sys.exit(_complain(f"{message}; see `{self.prog} --help`"))
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Reads the arguments, `--gin.NAME=value` among them where gin is understood."""
+        """Reads the arguments, `--gin.NAME=value` among them where gin is understood.
+
+        Where a command has a default for `job`, what follows `--` is another command, unread.
+        """
         if args is not None and "--gin_bindings" in self._option_string_actions:
             args = split_bindings(args, self.error)
+        if args is not None and self.get_default("job") is not None and "--" in args:
+            end = args.index("--")
+            self.set_defaults(job=tuple(args[end + 1 :]))
+            args = args[:end]
         return super().parse_known_args(args, namespace)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:

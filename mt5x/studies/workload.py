@@ -111,7 +111,8 @@ class Reader:
         trained: DatasetConfig = bound["train_dataset_cfg"]
         kept: CheckpointConfig = bound.get("checkpoint_cfg", CheckpointConfig())
         first = _first_step(kept.initial_path, parents)
-        relative, total = bound.get("relative_steps"), bound.get("total_steps")
+        relative: Any = bound.get("relative_steps")
+        total: Any = bound.get("total_steps")
         if (relative is None) == (total is None):
             raise UserError("set one of TRAIN_STEPS and TRAIN_STEPS_RELATIVE")
         steps = relative if total is None else max(total - first, 0)
