@@ -56,6 +56,8 @@ REQUIRES = [
 
 TEST = ["pytest>=8.3", "pytest-xdist>=3.6", "hypothesis>=6.100"]
 LINT = ["ruff>=0.17,<0.18", "mypy>=2.4,<2.5"]  # a newer linter finds new faults in old code
+# What hands jobs to a SLURM cluster.
+SLURM = ["submitit>=1.5.4,<2"]
 # Other implementations that the parity tests compare with.
 PEERS = ["torch==2.13.0", "transformers>=5"]
 
@@ -85,10 +87,11 @@ setup(
         "tpu": ["jax[tpu]>=0.10.2,<0.11"],
         "gpu": ["jax[cuda12]>=0.10.2,<0.11"],  # runs with older drivers, too
         "gpu-cuda13": ["jax[cuda13]>=0.10.2,<0.11"],
-        "test": TEST,
+        "slurm": SLURM,
+        "test": [*TEST, *SLURM],
         "peers": PEERS,
         "lint": LINT,
-        "dev": [*TEST, *LINT, "pre-commit>=4"],
+        "dev": [*TEST, *SLURM, *LINT, "pre-commit>=4"],
     },
     entry_points={"console_scripts": ["mt5x = scripts.main:main"]},
     zip_safe=False,

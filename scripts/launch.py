@@ -1,9 +1,10 @@
 """`mt5x launch`: runs an `mt5x` command on a Cloud TPU slice or a SLURM cluster."""
 
 import argparse
-from pathlib import Path
 
-SUMMARY = "run a training or an evaluation on a Cloud TPU slice"
+from scripts import launch_slurm, launch_tpu
+
+SUMMARY = "run a training or an evaluation on a Cloud TPU slice or a SLURM cluster"
 EXAMPLES = """\
 fine-tune on a spot slice of eight v5e chips, fetch the results, delete the slice:
   mt5x launch tpu --name=panx --zone=us-west4-a --accelerator=v5e-8 --queued --spot \\
@@ -14,61 +15,31 @@ fine-tune on a spot slice of eight v5e chips, fetch the results, delete the slic
     --tfds_data_dir=gs://BUCKET/tfds
 
 print every command and run none:
-  mt5x launch tpu --dry-run ...
+  mt5x launch tpu ... --dry-run -- train ...
+
+on a cluster, and what is to follow it:
+  mt5x launch slurm --name=panx --partition=gpu --gpus_per_node=8 --detach -- train ...
+  mt5x launch slurm --name=test --partition=gpu --gpus_per_node=1 --after=panx -- evaluate ...
 """
 
 _JOBS = ("train", "evaluate")
-_FLAGS = (
-    "name zone accelerator project queued spot runtime_version service_account network subnetwork "
-    "internal_ips"
-).split()
+_PLACES = {"tpu": launch_tpu, "slurm": launch_slurm}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the slice, what is copied to it, and how long things may take."""
+    """Adds the two places, each with its flags; the job is what follows `--`."""
     parser.set_defaults(job=())
-    parser.add_argument("where", choices=("tpu",), help="a Cloud TPU slice, through gcloud")
-    parser.add_argument("--dry-run", action="store_true", help="print the commands, run none")
-    tpu = parser.add_argument_group("the slice")
-    tpu.add_argument("--name", required=True, help="what to call it; found again by it")
-    tpu.add_argument("--zone", required=True, help="such as us-west4-a")
-    tpu.add_argument("--accelerator", required=True, metavar="NAME", help="v5e-8, v5p-64")
-    tpu.add_argument("--project", help="gcloud's own by default")
-    tpu.add_argument("--queued", action="store_true", help="wait in Google's queue for capacity")
-    tpu.add_argument("--spot", action="store_true", help="cheaper, and may be taken away")
-    tpu.add_argument("--runtime_version", metavar="NAME", help="software of the VM")
-    tpu.add_argument("--service_account", metavar="NAME", help="as whom the workers act")
-    tpu.add_argument("--network", metavar="NAME")
-    tpu.add_argument("--subnetwork", metavar="NAME")
-    tpu.add_argument("--internal_ips", action="store_true", help="no external addresses")
-    tpu.add_argument("--keep", action="store_true", help="do not delete it in the end")
-    files = parser.add_argument_group("files")
-    files.add_argument(
-        "--copy",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a gin file or module of your own; may be repeated",
-    )
-    files.add_argument("--wheel", metavar="FILE", help="mt5x; made of this checkout by default")
-    files.add_argument("--constraints", metavar="FILE", help="versions; this checkout's by default")
-    files.add_argument(
-        "--fetch", metavar="DIR", help="where MODEL_DIR or EVAL_OUTPUT_DIR is copied in the end"
-    )
-    files.add_argument(
-        "--fetch_checkpoints", action="store_true", help="the checkpoints of it, too"
-    )
-    patience = parser.add_argument_group("patience")
-    patience.add_argument("--poll_seconds", type=float, default=30.0, metavar="N")
-    patience.add_argument("--wait_hours", type=float, default=24.0, metavar="N")
-    patience.add_argument("--stall_minutes", type=float, default=45.0, metavar="N")
+    places = parser.add_subparsers(dest="where", required=True, metavar="tpu|slurm")
+    for name, place in _PLACES.items():
+        summary = (place.__doc__ or "").partition(": ")[2]
+        one = places.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        one.add_argument("--name", required=True, help="what to call it; found again by it")
+        place.add_arguments(one)
 
 
 def run(args: argparse.Namespace) -> None:
     """Runs the job to its end, or prints how."""
     from mt5x.errors import UserError, nearest
-    from mt5x.launch import gcloud, gcloud_commands, tpu, wheel
-    from mt5x.launch.job import Job
 
     if not args.job or args.job[0] not in _JOBS:
         came = args.job[0] if args.job else "nothing"
@@ -76,35 +47,4 @@ def run(args: argparse.Namespace) -> None:
             f"after -- is to come the job, {' or '.join(_JOBS)}, with its flags, and not {came}"
             f"{nearest(came, _JOBS, count=1)}"
         )
-    tpu_slice = gcloud_commands.TpuSlice(**{name: getattr(args, name) for name in _FLAGS})
-    job = Job(args.name, args.job)
-    folders = gcloud_commands.folders_of(job)
-    if not folders:
-        raise UserError(
-            "the job's MODEL_DIR or EVAL_OUTPUT_DIR is not in a bucket: set it to "
-            "gs://BUCKET/FOLDER, which outlives the slice"
-        )
-    built = Path(args.wheel) if args.wheel else wheel.build(Path("runs/launch"))
-    constraints = args.constraints or wheel.constraints()
-    package = tpu.Package(built, Path(constraints), tuple(map(Path, args.copy)))
-    if args.dry_run:
-        fetched = [
-            gcloud_commands.fetch(folder, args.fetch, args.fetch_checkpoints)
-            for folder in folders
-            if args.fetch
-        ]
-        for purpose, command in tpu.steps(tpu_slice, package, [job], fetched):
-            print(f"# {purpose}\n{gcloud.shown(command)}")
-        return
-    patience = tpu.Patience(
-        poll_seconds=args.poll_seconds,
-        wait_hours=args.wait_hours,
-        stall_minutes=args.stall_minutes,
-    )
-    buckets = gcloud_commands.buckets_of(job)
-    with tpu.HeldSlice(tpu_slice, package, buckets, patience, args.keep) as held:
-        held.run(job)
-        for folder in folders:
-            if args.fetch:
-                held.fetch(folder, Path(args.fetch), args.fetch_checkpoints)
-    print(f"{job.name} is done: {folders[0]}{f', in {args.fetch}' if args.fetch else ''}")
+    _PLACES[args.where].run(args)

@@ -214,7 +214,8 @@ _GCSFUSE = (
 
 def start(job: Job) -> str:
     """Starts the job anew on a worker, apart from the connection; an older one is ended first."""
-    command = shlex.join(on_worker(argument) for argument in job.arguments)
+    buckets = buckets_of(job)
+    command = shlex.join(on_worker(argument, buckets) for argument in job.arguments)
     run = f"cd ~; PYTHONPATH=. {ENVIRONMENT}/bin/mt5x {command}"
     # The exit code is written under another name first, so that it is never read half.
     inner = f"({run}) > log 2>&1; echo $? > exit.partial; mv exit.partial exit"
@@ -240,20 +241,21 @@ def log_end(job: Job, lines: int = 40) -> str:
     return f"tail -n {lines} {JOBS}/{job.name}/log"
 
 
-def on_worker(argument: str) -> str:
-    """An argument as the worker gets it: folders of buckets where those are mounted.
+def on_worker(argument: str, buckets: Sequence[str]) -> str:
+    """An argument as the worker gets it: a folder of `buckets` is where those are mounted.
 
-    Data sets stay in their bucket, which TensorFlow reads itself.
+    Other buckets are read as they are, checkpoints by TensorStore; so are data sets, by TensorFlow.
     """
     if argument.startswith("--tfds_data_dir="):
         return argument
-    return re.sub(r"gs://([a-z0-9][a-z0-9._-]*)", rf"{BUCKETS}/\1", argument)
+    for bucket in buckets:
+        argument = re.sub(rf"gs://{re.escape(bucket)}(?![\w.-])", f"{BUCKETS}/{bucket}", argument)
+    return argument
 
 
 def buckets_of(job: Job) -> list[str]:
-    """The buckets whose folders a job writes or reads as files."""
-    found = (re.findall(rf"{BUCKETS}/([a-z0-9._-]+)", on_worker(one)) for one in job.arguments)
-    return sorted({bucket for buckets in found for bucket in buckets})
+    """The buckets that a job writes to as to folders, which must be mounted."""
+    return sorted({folder.removeprefix("gs://").split("/")[0] for folder in folders_of(job)})
 
 
 def folders_of(job: Job) -> list[str]:

@@ -99,7 +99,7 @@ WORKS = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(WORKS, max_size=4))
 def test_the_cost_of_stages_is_the_sum_of_theirs(works):
     costs = [cost.of_stage(work, V5E) for work in works]
@@ -115,7 +115,7 @@ def test_the_cost_of_stages_is_the_sum_of_theirs(works):
     assert both.hours == pytest.approx(cost.of_stage(one, V5E, free).hours)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(WORKS, st.sampled_from(["steps", "batch_size", "scored", "decoded", "inputs", "targets"]))
 def test_more_of_anything_costs_more(work, what):
     more = dataclasses.replace(work, **{what: 2 * getattr(work, what) + 1})

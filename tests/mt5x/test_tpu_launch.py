@@ -30,6 +30,7 @@ JOB = Job(
         "train",
         "--gin_file=t5x_configs/models/mt5_base.gin",
         "--gin_file=own.gin",
+        "--gin.INITIAL_CHECKPOINT_PATH=gs://t5-data/pretrained_models/t5x/mt5_base/checkpoint_1000000",
         "--gin.MODEL_DIR=gs://my-bucket/runs/panx",
         "--gin.TASK_FEATURE_LENGTHS={'inputs': 256, 'targets': 192}",
         "--tfds_data_dir=gs://my-bucket/tfds",
