@@ -1,6 +1,7 @@
 """How a stage fits an accelerator: the mesh and recomputation it needs, or why it cannot."""
 
 import dataclasses
+import functools
 
 from mt5x import memory_plan, plan_page
 from mt5x.errors import UserError
@@ -48,6 +49,7 @@ def bindings(setting: Setting) -> list[str]:
     return [f"{name}={value}" for name, (value, default) in macros.items() if value != default]
 
 
+@functools.lru_cache(maxsize=256)
 def _setting_that_fits(work: Workload, accelerator: Accelerator) -> Setting | None:
     asked = wanted(work, accelerator.devices)
     memory = accelerator.device_memory

@@ -35,7 +35,7 @@ def of_stages(
     assumptions: Assumptions = Assumptions(),
     reader: Reader = Reader(),
 ) -> list[Forecast]:
-    """Predicts every stage of a study; loads the config of each, one after another.
+    """Predicts every stage of a study.
 
     Args:
       stages: parents first.
@@ -46,8 +46,12 @@ def of_stages(
     Raises:
       UserError: a stage does not fit the accelerator; or its config says too little.
     """
+    return of_works(stages, read(stages, reader), accelerator, assumptions)
+
+
+def read(stages: Sequence[Stage], reader: Reader = Reader()) -> dict[str, Workload]:
+    """What every stage computes, by its name; loads the config of each, one after another."""
     works: dict[str, Workload] = {}
-    forecasts = []
     for stage in stages:
         work = workload.NOTHING
         if stage.kind in workload.ON_DEVICES:
@@ -56,6 +60,19 @@ def of_stages(
             config.load(stage.gin_files, [*bindings, workload.WITHOUT_VOCABULARY])
             work = reader.of_loaded_config(stage.kind, [works[name] for name in stage.parents])
         works[stage.name] = work
+    return works
+
+
+def of_works(
+    stages: Sequence[Stage],
+    works: Mapping[str, Workload],
+    accelerator: Accelerator,
+    assumptions: Assumptions = Assumptions(),
+) -> list[Forecast]:
+    """Predicts stages whose work was read, on one accelerator of several that are compared."""
+    forecasts = []
+    for stage in stages:
+        work = works[stage.name]
         setting = fitting.fitted(stage.name, work, accelerator)
         taken = cost.of_stage(work, accelerator, assumptions, setting)
         forecasts.append(Forecast(stage, work, setting, taken))

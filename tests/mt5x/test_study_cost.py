@@ -21,6 +21,7 @@ from mt5x.studies.plan import Stage
 from mt5x.studies.workload import Reader, Workload
 from scripts import main
 from tests.conftest import REPOSITORY
+from tests.mt5x import paper_study
 
 
 @pytest.fixture(autouse=True)
@@ -332,6 +333,27 @@ def test_the_guide_shows_what_the_command_prints(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main.main(shlex.split(command)) == 0
     assert capsys.readouterr().out.endswith(f"\n\n{shown}")
+
+
+@pytest.mark.slow
+def test_the_guide_s_predictions_at_full_size():
+    guide = (REPOSITORY / "docs" / "study_cost.md").read_text(encoding="utf-8")
+    block = r"^```text (\w+) on ([\w-]+)\n(.*?)\n```"
+    shown = re.findall(block, guide, re.MULTILINE | re.DOTALL)
+    places = [(model, name) for model, name, _ in shown]
+    base, xxl = "mt5_base", "mt5_xxl"
+    assert places == [(base, "v5e-8"), (base, "h200"), (xxl, "v5p-64"), (xxl, "v5e-8")]
+    for model, name, text in shown:
+        stages = paper_study.stages(model)
+        works = forecast.read(stages)
+        accelerator = accelerators.named(name)
+        if (model, name) == (xxl, "v5e-8"):
+            with pytest.raises(UserError) as error:
+                forecast.of_works(stages, works, accelerator)
+            assert str(error.value) == text
+        else:
+            found = forecast.of_works(stages, works, accelerator)
+            assert forecast.page(found, accelerator) == text
 
 
 # Where it fits.
