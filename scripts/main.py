@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from mt5x import __version__
 from mt5x.errors import UserError, nearest
 from scripts.gin_arguments import split_bindings
+from scripts.huge_pages import restart_with_huge_pages
 from scripts.quiet_import import import_on_use, import_quietly
 
 COMMANDS = {
@@ -84,6 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[0] in ("-V", "--version"):
         print(f"mt5x {__version__}")
         return 0
+    if argv is None:
+        restart_with_huge_pages()
     try:
         code = _answer(arguments[0], arguments[1:])
     except Exception as error:
