@@ -111,10 +111,9 @@ def draw(
     Returns:
         int32 `[...]`.
     """
-    logits = logits / temperature
+    logits, vocab = logits / temperature, logits.shape[-1]
     tokens = None
     if top_k is not None or top_p is not None:
-        vocab = logits.shape[-1]
         logits, tokens = lax.top_k(logits, vocab if top_k is None else min(top_k, vocab))
     if top_p is not None:
         probabilities = jax.nn.softmax(logits)
@@ -122,11 +121,19 @@ def draw(
         # The likeliest always remains: a cumulative sum may be off by a rounding error.
         before = before.at[..., 0].set(-1.0)
         logits = jnp.where(before < top_p, logits, -jnp.inf)
-    flat = logits.reshape(-1, logits.shape[-1])
-    drawn = jax.vmap(jax.random.categorical)(keys.reshape(-1), flat).reshape(keys.shape)
-    if tokens is not None:
-        drawn = jnp.take_along_axis(tokens, drawn[..., None], axis=-1)[..., 0]
-    return drawn.astype(jnp.int32)
+    # Noise belongs to a token and not to its rank, which rounding may change: else two nearly equal
+    # tokens, ranked otherwise in a batch of another shape, would swap their noise.
+    noise = _noise(keys, vocab)
+    if tokens is None:
+        return jnp.argmax(logits + noise, axis=-1).astype(jnp.int32)
+    best = jnp.argmax(logits + jnp.take_along_axis(noise, tokens, axis=-1), axis=-1)
+    return jnp.take_along_axis(tokens, best[..., None], axis=-1)[..., 0].astype(jnp.int32)
+
+
+def _noise(keys: Array, vocab: int) -> Array:
+    """Gumbel noise for each token of each key, `[*keys, vocab]`: its largest sum is a draw."""
+    noise = jax.vmap(lambda key: jax.random.gumbel(key, (vocab,)))(keys.reshape(-1))
+    return noise.reshape(*keys.shape, vocab)
 
 
 def _keys(key: Array, rows: Array, num_decodes: int) -> Array:

@@ -67,6 +67,18 @@ def test_draws_follow_the_exact_distribution(temperature, top_k, top_p):
         assert test.pvalue > RARE
 
 
+@pytest.mark.parametrize(("top_k", "top_p"), [(12, None), (None, 0.95)])
+def test_tokens_that_rounding_ranks_otherwise_are_drawn_alike(top_k, top_p):
+    """All twelve remain, for eleven do not sum to 0.95; only their order differs."""
+    keys = jax.random.split(KEY, 200)
+    settings = {"temperature": 1.0, "top_k": top_k, "top_p": top_p}
+    rising = np.broadcast_to(np.linspace(0, 1e-6, 12, dtype=np.float32), (200, 12))
+    draw_all = jax.jit(partial(draw, **settings))
+    drawn = draw_all(keys, rising)
+    np.testing.assert_array_equal(draw_all(keys, rising[:, ::-1]), drawn)
+    assert len(set(np.asarray(drawn))) == 12
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_only_the_top_k_and_the_nucleus_are_drawn(seed):
     """For random logits, k and p, ties included."""
