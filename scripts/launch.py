@@ -2,9 +2,9 @@
 
 import argparse
 
-from scripts import launch_slurm, launch_tpu
+from scripts import launch_slurm, launch_tpu, study
 
-SUMMARY = "run a training or an evaluation on a Cloud TPU slice or a SLURM cluster"
+SUMMARY = "run a job or a study on a Cloud TPU slice or a SLURM cluster"
 EXAMPLES = """\
 fine-tune on a spot slice of eight v5e chips, fetch the results, delete the slice:
   mt5x launch tpu --name=panx --zone=us-west4-a --accelerator=v5e-8 --queued --spot \\
@@ -20,9 +20,14 @@ print every command and run none:
 on a cluster, and what is to follow it:
   mt5x launch slurm --name=panx --partition=gpu --gpus_per_node=8 --detach -- train ...
   mt5x launch slurm --name=test --partition=gpu --gpus_per_node=1 --after=panx -- evaluate ...
+
+each stage of a study as a job:
+  mt5x launch slurm --name=transfer --partition=gpu --gpus_per_node=1 -- study run FILE
+  mt5x launch tpu --name=transfer --zone=us-west4-a --accelerator=v5e-8 --queued \
+    --bucket=gs://BUCKET/transfer --data=gs://BUCKET/tfds -- study run FILE
 """
 
-_JOBS = ("train", "evaluate")
+_JOBS = ("train", "evaluate", "study")
 _PLACES = {"tpu": launch_tpu, "slurm": launch_slurm}
 
 
@@ -42,9 +47,16 @@ def run(args: argparse.Namespace) -> None:
     from mt5x.errors import UserError, nearest
 
     if not args.job or args.job[0] not in _JOBS:
-        came = args.job[0] if args.job else "nothing"
+        came = f"{args.job[0]}{nearest(args.job[0], _JOBS, count=1)}" if args.job else "nothing"
         raise UserError(
-            f"after -- is to come the job, {' or '.join(_JOBS)}, with its flags, and not {came}"
-            f"{nearest(came, _JOBS, count=1)}"
+            f"after -- is to come the job, {', '.join(_JOBS)}, with its flags, and not {came}"
         )
-    _PLACES[args.where].run(args)
+    place = _PLACES[args.where]
+    if args.job[0] != "study":
+        place.run(args)
+        return
+    of_study = study.read_arguments(args.job[1:])
+    if of_study.action != "run":
+        raise UserError(f"`study {of_study.action}` needs no other machine")
+    results, report = study.run_study(study.load(of_study), place.elsewhere(args))
+    print(f"results  {results}\nreport   {report}")

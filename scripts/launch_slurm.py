@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,8 +49,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Runs the job to its end, or hands it over."""
-    from mt5x.errors import UserError
     from mt5x.launch.job import Job
+
+    queue = _queue(args)
+    job = Job(args.name, args.job, tuple(args.after))
+    if args.detach:
+        queue.hand_over([job])
+        return
+    queue.run([job])
+    print(f"{job.name} is done")
+
+
+def elsewhere(args: argparse.Namespace) -> Any:
+    """Where the stages of a study run: an `on_cluster.OnCluster`.
+
+    Raises:
+      UserError: what the flags say cannot be.
+    """
+    from mt5x.errors import UserError
+
+    if args.detach or args.after:
+        raise UserError("--detach and --after are for one job: a study writes down what has ended")
+    queue = _queue(args)
+    from mt5x.launch.on_cluster import OnCluster
+
+    return OnCluster(queue, args.nodes)
+
+
+def _queue(args: argparse.Namespace) -> Any:
+    """The `slurm.Queue` that the flags ask for."""
+    from mt5x.errors import UserError
 
     if not re.fullmatch(r"[\w-]+", args.name):
         raise UserError(f"--name={args.name} is to be letters, digits, '-' and '_'")
@@ -62,10 +91,4 @@ def run(args: argparse.Namespace) -> None:
 
     given = {one.name: getattr(args, one.name) for one in dataclasses.fields(slurm.Resources)}
     resources = slurm.Resources(**{**given, "setup": tuple(args.setup)})
-    queue = slurm.Queue(Path(args.folder), resources, args.cluster, poll_seconds=args.poll_seconds)
-    job = Job(args.name, args.job, tuple(args.after))
-    if args.detach:
-        queue.hand_over([job])
-        return
-    queue.run([job])
-    print(f"{job.name} is done")
+    return slurm.Queue(Path(args.folder), resources, args.cluster, poll_seconds=args.poll_seconds)

@@ -2,6 +2,7 @@
 
 import argparse
 
+from scripts import gin_job
 from scripts.gin_arguments import add_gin_arguments
 
 SUMMARY = "measure how well a pretrained checkpoint fills the gaps of each language's text"
@@ -29,6 +30,7 @@ def run(args: argparse.Namespace) -> None:
     from mt5x.run_record import environment
     from mt5x.studies.results import ResultRow, write_rows
 
+    gin_job.use_data_dir(args.tfds_data_dir)
     config.load(args.gin_file, args.gin_bindings, args.gin_search_paths)
     figures = lm_job.as_stage("lm-stats")
     print(

@@ -1,6 +1,7 @@
 """`mt5x study`: runs a declared study, finished stages aside, and writes its report."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    gin_job.quiet_logs()
-    from mt5x import config
+    study = load(args)
     from mt5x.studies import plan
 
-    config.load([args.file, *args.gin_file], args.gin_bindings, args.gin_search_paths)
-    study = config.call(plan.Study)
     if args.action == "plan":
         for stage in plan.expand(study):
             print(f"{stage.name:<36}  after {', '.join(stage.parents) or 'nothing'}")
@@ -41,12 +39,36 @@ def run(args: argparse.Namespace) -> None:
     print(f"results  {results}\nreport   {report}")
 
 
-def run_study(study: Any) -> tuple[Path, Path]:
-    """Runs a study to its result table and its report; returns both paths."""
+def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Reads what follows `mt5x study` on a command line."""
+    from scripts.main import Parser
+
+    parser = Parser(prog="mt5x study", allow_abbrev=False)
+    add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def load(args: argparse.Namespace) -> Any:
+    """Returns the declaration, a `plan.Study`."""
+    gin_job.quiet_logs()
+    from mt5x import config
+    from mt5x.studies import plan
+
+    config.load([args.file, *args.gin_file], args.gin_bindings, args.gin_search_paths)
+    return config.call(plan.Study)
+
+
+def run_study(study: Any, elsewhere: Any = None) -> tuple[Path, Path]:
+    """Runs a study to its result table and its report; returns both paths.
+
+    Args:
+      study: a `plan.Study`.
+      elsewhere: where its stages run, a `handed_over.Elsewhere`; None runs them in this process.
+    """
     from analysis import lm_job
     from analysis.report import build_report
     from mt5x import evaluation
-    from mt5x.studies import jobs, runner
+    from mt5x.studies import handed_over, jobs, runner
     from tasks import data_dir
 
     data_dir.use(study.data_dir)
@@ -57,7 +79,10 @@ def run_study(study: Any) -> tuple[Path, Path]:
         "majority_baseline": jobs.majority_baseline,
         "lm_statistics": lm_job.as_stage,
     }
-    results = runner.run(study, kinds)
+    if elsewhere is None:
+        results = runner.run(study, kinds)
+    else:
+        results = handed_over.run(study, kinds, elsewhere)
     report = Path(study.output_dir) / "report"
     build_report(results, report, data_dir=study.data_dir, title=study.question)
     return results, report / "index.html"

@@ -9,7 +9,6 @@ import dataclasses
 import re
 import shlex
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 from mt5x.errors import UserError
 from mt5x.launch.job import Job
@@ -259,7 +258,11 @@ def buckets_of(job: Job) -> list[str]:
 
 
 def folders_of(job: Job) -> list[str]:
-    """What the job writes: its MODEL_DIR or EVAL_OUTPUT_DIR, where that is in a bucket."""
-    pattern = r"(?:--gin\.|--gin_bindings=)(?:MODEL_DIR|EVAL_OUTPUT_DIR)=['\"]?(gs://[^'\"]+)"
-    found = (re.fullmatch(rf"{pattern}['\"]?", argument) for argument in job.arguments)
-    return [str(PurePosixPath(match[1])).replace("gs:/", "gs://", 1) for match in found if match]
+    """What the job writes: its MODEL_DIR or EVAL_OUTPUT_DIR, where that is in a bucket.
+
+    Of LM statistics it is the folder of the file that they are written to.
+    """
+    in_gin = r"(?:--gin\.|--gin_bindings=)(?:MODEL_DIR|EVAL_OUTPUT_DIR)=['\"]?(gs://[^'\"]+)['\"]?"
+    pattern = rf"{in_gin}|--out=(gs://.+)/[^/]+"
+    found = (re.fullmatch(pattern, argument) for argument in job.arguments)
+    return [(match[1] or match[2]).rstrip("/") for match in found if match]

@@ -2,11 +2,14 @@
 
 import dataclasses
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mt5x.errors import UserError
 
 _TAIL_LINES = 20
+
+JOINING = ("train", "evaluate")
+"""The commands that join the processes of several hosts into one run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +32,10 @@ class Job:
         return shlex.join(["mt5x", *self.arguments])
 
 
+Ended = Callable[[Job], None]
+"""Told of a job that has ended well."""
+
+
 class JobFailed(UserError):
     """A job ended badly; the message names it, the cause, its log's end, and how to run it alone.
 
@@ -42,6 +49,26 @@ class JobFailed(UserError):
             f"{job.name} failed: {cause}; its log ends with\n{tail(log)}\n"
             f"to run it alone: {job.command}"
         )
+
+
+def tell(failures: Sequence[JobFailed], left_out: Mapping[str, str]) -> None:
+    """Raises what is to be said of jobs that failed; nothing where none did.
+
+    Args:
+      failures: of which jobs.
+      left_out: jobs that were not run, each with the one that it needs.
+
+    Raises:
+      JobFailed: the only failure.
+      UserError: several failed, or others were not run.
+    """
+    if not failures:
+        return
+    if len(failures) == 1 and not left_out:
+        raise failures[0]
+    told = [f"{len(failures)} of the jobs failed", *map(str, failures)]
+    told += [f"not run: {name}, which needs {needed}" for name, needed in left_out.items()]
+    raise UserError("\n".join(told))
 
 
 def tail(log: str, lines: int = _TAIL_LINES) -> str:

@@ -26,7 +26,7 @@ from submitit.slurm.slurm import SlurmJob
 
 from mt5x.errors import UserError
 from mt5x.launch.gcloud import say
-from mt5x.launch.job import Job, JobFailed, in_order
+from mt5x.launch.job import JOINING, Ended, Job, JobFailed, in_order, tell
 from mt5x.run_record import write_whole
 
 _RECORD = "jobs.json"
@@ -162,11 +162,15 @@ class Queue:
             if job.name not in self._jobs:
                 self._submit_or_find(job)
 
-    def run(self, jobs: Sequence[Job]) -> None:
+    def run(self, jobs: Sequence[Job], ended: Ended = lambda job: None) -> None:
         """Runs jobs to their end, or finds them again and waits for that.
 
         A job that fails stops only those that wait for it. What they wait for may have been handed
         over before, from the same folder.
+
+        Args:
+          jobs: what is to be run.
+          ended: told of each that has ended well.
 
         Raises:
           JobFailed: the only job that failed.
@@ -196,12 +200,12 @@ class Queue:
                     del waiting[job.name]
                 elif self._is_done(job):
                     done.add(job.name)
+                    ended(job)
                     say(f"{job.name} is done; {len(waiting) - 1} to go")
                     del waiting[job.name]
             if waiting:
                 self._sleep(self._poll_seconds)
-        if failures:
-            self._tell(list(failures.values()), left_out)
+        tell(list(failures.values()), left_out)
 
     def _with_earlier(self, jobs: Sequence[Job]) -> list[Job]:
         """The jobs in order, with those of the record that they wait for."""
@@ -237,7 +241,7 @@ class Queue:
             slurm_additional_parameters={"kill-on-invalid-dep": "yes", "requeue": True},
         )
         arguments = job.arguments
-        if self._resources.nodes > 1 and "--multiprocess_gpu" not in arguments:
+        if self._resources.nodes > 1 and arguments[0] in JOINING:
             arguments = (*arguments, "--multiprocess_gpu")
         try:
             submitted = executor.submit(Command(arguments))
@@ -312,15 +316,6 @@ class Queue:
         self._folder.mkdir(parents=True, exist_ok=True)
         record = {**self._record(), job.name: {"id": job_id, "arguments": job.arguments}}
         write_whole(self._folder / _RECORD, json.dumps(record, indent=1) + "\n")
-
-    def _tell(self, failures: Sequence[JobFailed], left_out: dict[str, str]) -> None:
-        beside = "".join(
-            f"\nnot run: {name}, which needs {lost}" for name, lost in left_out.items()
-        )
-        if len(failures) == 1 and not left_out:
-            raise failures[0]
-        told = "\n".join(map(str, failures))
-        raise UserError(f"{len(failures)} of the jobs failed\n{told}{beside}")
 
 
 def _digest(job: Job) -> str:

@@ -44,7 +44,9 @@ _SLICES = {
     "v5e": (1, 4, 8, 16, 32, 64, 128, 256),
     "v6e": (1, 4, 8, 16, 32, 64, 128, 256),
 }
+# A slice of several hosts has four chips on each (eight of v5e and v6e are one host's).
 _CHIPS_OF_A_HOST = 4
+_CHIPS_OF_ONE_HOST = 8
 
 CPU = "cpu"
 
@@ -82,6 +84,13 @@ class Accelerator:
     def is_tpu(self) -> bool:
         """Whether it is a Cloud TPU slice."""
         return self.kind in _NAMED_BY_CORES or self.kind in _NAMED_BY_CHIPS
+
+    @property
+    def hosts(self) -> int:
+        """Hosts of a TPU slice; 1 of anything else, which is taken to be one machine."""
+        if not self.is_tpu or (self.kind in _NAMED_BY_CHIPS and self.chips <= _CHIPS_OF_ONE_HOST):
+            return 1
+        return -(-self.chips // _CHIPS_OF_A_HOST)
 
     @property
     def flops(self) -> float | None:

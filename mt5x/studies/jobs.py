@@ -19,13 +19,13 @@ def evaluate(title: str) -> Figures:
     """Scores the parent's checkpoint; an evaluation task ends in '.' and its language."""
     scores = config.call(inference.evaluate, title=title)
     step = formats.open_source(config.macro("CHECKPOINT_PATH")).step or 0
-    return {_language(one.task): _figures(one, step) for one in scores}
+    return {language_of(one.task): _figures(one, step) for one in scores}
 
 
 def majority_baseline(title: str) -> Figures:
     """Scores the prediction of the most frequent training target, language by language."""
     scores = config.call(majority_scores)
-    return {_language(one.task): _figures(one, step=0) for one in scores}
+    return {language_of(one.task): _figures(one, step=0) for one in scores}
 
 
 def majority_scores(
@@ -67,6 +67,6 @@ def _figures(scores: TaskScores, step: int) -> dict[str, float]:
     return {**scores.metrics, "num_examples": scores.num_examples, "step": step}
 
 
-def _language(task: str) -> str:
+def language_of(task: str) -> str:
     """The language that a task's name ends in, before what makes it a variant of a task."""
     return task.partition(":")[0].rpartition(".")[2]

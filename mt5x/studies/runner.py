@@ -37,8 +37,8 @@ def run(study: Study, jobs: Mapping[str, Job]) -> Path:
       The path of the result table, output_dir/results.jsonl.
     """
     stages = plan.expand(study)
-    folders = _folders(study, stages)
-    waiting = [stage for stage in stages if not (folders[stage.name] / _DONE).is_file()]
+    folders = folders_of(study, stages)
+    waiting = [stage for stage in stages if not is_done(folders[stage.name])]
     if len(waiting) < len(stages):
         print(f"{len(stages) - len(waiting)} of {len(stages)} stages are done", file=sys.stderr)
     record = environment() if waiting else {}
@@ -52,22 +52,59 @@ def run(study: Study, jobs: Mapping[str, Job]) -> Path:
         begin = time.monotonic()
         figures = jobs[stage.kind](title)
         seconds = time.monotonic() - begin
-        selection = best.rule_of(config.macro("CHECKPOINT_PATH"))
-        rows = _rows(study, stage, figures, selection, folder.name, record)
-        folder.mkdir(parents=True, exist_ok=True)
-        done = {"rows": [dataclasses.asdict(row) for row in rows], "seconds": round(seconds, 2)}
-        write_whole(folder / _DONE, json.dumps(done, ensure_ascii=False) + "\n")
-    finished = {stage.name: _finished(folders[stage.name]) for stage in stages}
-    results = Path(study.output_dir) / "results.jsonl"
-    write_rows(results, [ResultRow(**row) for done in finished.values() for row in done["rows"]])
-    taken = {name: done["seconds"] for name, done in finished.items() if "seconds" in done}
-    write_whole(results.with_name(_TIMES), json.dumps(taken, indent=1) + "\n")
+        finish(study, stage, folder, figures, config.macro("CHECKPOINT_PATH"), record, seconds)
+    results, taken = write_table(study, stages, folders)
     if waiting:
         print(_time_table(waiting, taken), file=sys.stderr)
     return results
 
 
-def _folders(study: Study, stages: list[Stage]) -> dict[str, Path]:
+def is_done(folder: Path) -> bool:
+    """Whether the stage of this folder has ended well."""
+    return (folder / _DONE).is_file()
+
+
+def finish(
+    study: Study,
+    stage: Stage,
+    folder: Path,
+    figures: Figures,
+    checkpoint: str | None,
+    record: dict[str, Any],
+    seconds: float | None = None,
+) -> None:
+    """Writes down that a stage has ended well, with its rows.
+
+    Args:
+      study: the declaration.
+      stage: what has ended.
+      folder: the stage's.
+      figures: what it measured.
+      checkpoint: what it measured; None where there is none.
+      record: the environment that it ran in.
+      seconds: that it took; None where nobody knows.
+    """
+    rows = _rows(study, stage, figures, best.rule_of(checkpoint), folder.name, record)
+    done: dict[str, Any] = {"rows": [dataclasses.asdict(row) for row in rows]}
+    if seconds is not None:
+        done["seconds"] = round(seconds, 2)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / _DONE, json.dumps(done, ensure_ascii=False) + "\n")
+
+
+def write_table(
+    study: Study, stages: Sequence[Stage], folders: Mapping[str, Path]
+) -> tuple[Path, dict[str, float]]:
+    """Writes the result table of a study whose stages are done; returns it, and their seconds."""
+    finished = {stage.name: _finished(folders[stage.name]) for stage in stages}
+    results = Path(study.output_dir) / "results.jsonl"
+    write_rows(results, [ResultRow(**row) for done in finished.values() for row in done["rows"]])
+    taken = {name: done["seconds"] for name, done in finished.items() if "seconds" in done}
+    write_whole(results.with_name(_TIMES), json.dumps(taken, indent=1) + "\n")
+    return results, taken
+
+
+def folders_of(study: Study, stages: Sequence[Stage]) -> dict[str, Path]:
     """Returns the folder of every stage, named by what determines it."""
     data = plan.data_fingerprint(study.data_dir)
     keys: dict[str, str] = {}

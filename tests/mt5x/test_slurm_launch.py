@@ -246,7 +246,7 @@ def test_sbatch_is_given_resources_dependencies_and_a_name_of_its_own(tmp_path, 
 def test_several_nodes_are_joined_into_one_run(tmp_path, cluster):
     cluster("")
     queue = Queue(tmp_path / "queue", RESOURCES)
-    queue.hand_over([job("tune")])
+    queue.hand_over([Job("tune", ("train", "--gin_file=a.gin"))])
     sent: Any = queue._jobs["tune"].submission().function
     assert sent._arguments[-1] == "--multiprocess_gpu"
 
@@ -304,15 +304,14 @@ def _code(arguments: list[str]) -> int:
 def test_the_guide_s_launches_are_taken(tmp_path, cluster, monkeypatch, capsys):
     cluster("1|COMPLETED|n1\n2|FAILED|n1\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
     text = (REPOSITORY / "docs" / "slurm.md").read_text(encoding="utf-8")
     launches = re.findall(r"^```sh\nmt5x (launch .+?)\n```", text, re.MULTILINE | re.DOTALL)
-    detached, waiting = (shlex.split(line.replace("\\\n", " ")) for line in launches)
+    detached, waiting, _ = (shlex.split(line.replace("\\\n", " ")) for line in launches)
     assert main.main(detached) == 0
     assert "dependency=singleton" in given(tmp_path, 1)
     # The one that is waited for has ended well.
     paths = Queue(tmp_path / "runs/slurm")._found(Job("panx", ())).paths
     paths.result_pickle.write_bytes(pickle.dumps(("success", None)))
-    assert main.main(waiting) == 2
+    assert main.main([*waiting[:2], "--poll_seconds=0", *waiting[2:]]) == 2
     assert "dependency=afterok:1,singleton" in given(tmp_path, 2)
     assert "panx-test failed: job 2 is FAILED" in capsys.readouterr().err

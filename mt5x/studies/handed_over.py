@@ -1,0 +1,102 @@
+"""Runs a study's stages on other machines; what needs no device runs here.
+
+The records are those of the in-process runner (`runner`): the same folders, the same names, the
+same table, so a study may be begun in one way and ended in another.
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from mt5x import config
+from mt5x.launch.job import Ended, Job
+from mt5x.run_record import environment
+from mt5x.studies import plan, runner, stage_jobs
+from mt5x.studies.plan import Stage, Study
+
+
+class Elsewhere(Protocol):
+    """Other machines, and how their files come here."""
+
+    data_dir: str | None
+    """Where the data sets are over there; None where they are as here."""
+
+    def place(self, folder: Path) -> str:
+        """Where a stage's folder is over there."""
+
+    def run(self, jobs: Sequence[Job], folders: Mapping[str, Path], ended: Ended) -> None:
+        """Runs jobs, each after those it waits for.
+
+        Args:
+          jobs: what is to be run.
+          folders: by the jobs' names, where what they write is to be found here.
+          ended: told of each that has ended well, when what it wrote is here.
+
+        Raises:
+          UserError: some failed; those that need them were not run, all others were.
+        """
+
+
+def run(study: Study, jobs: Mapping[str, runner.Job], elsewhere: Elsewhere) -> Path:
+    """Runs what is not yet done and writes the result table.
+
+    Args:
+      study: the declaration.
+      jobs: for the kinds of stages that run here, the function that does it.
+      elsewhere: where the others run.
+
+    Returns:
+      The path of the result table, output_dir/results.jsonl.
+
+    Raises:
+      UserError: some stages failed; what ended well is kept.
+    """
+    stages = plan.expand(study)
+    folders = runner.folders_of(study, stages)
+    waiting = [stage for stage in stages if not runner.is_done(folders[stage.name])]
+    print(f"{len(stages) - len(waiting)} of {len(stages)} stages are done", file=sys.stderr)
+    record = environment() if waiting else {}
+
+    def finish(stage: Stage, figures: Callable[[], runner.Figures]) -> None:
+        folder = folders[stage.name]
+        places = {name: str(folders[name]) for name in stage.parents} | {"folder": str(folder)}
+        config.load(stage.gin_files, plan.gin_bindings(stage.macros, places))
+        measured = figures()
+        runner.finish(study, stage, folder, measured, config.macro("CHECKPOINT_PATH"), record)
+
+    for stage in waiting:
+        if stage.kind not in stage_jobs.COMMANDS:
+            finish(stage, functools.partial(jobs[stage.kind], stage.name))
+    remote = {
+        stage_jobs.job_name(folders[stage.name]): stage
+        for stage in waiting
+        if stage.kind in stage_jobs.COMMANDS
+    }
+
+    def ended(job: Job) -> None:
+        stage = remote[job.name]
+        finish(stage, functools.partial(stage_jobs.figures_of, stage, folders[stage.name]))
+
+    if remote:
+        handed = [_job(stage, folders, elsewhere, set(remote), study) for stage in remote.values()]
+        at = {name: folders[stage.name] for name, stage in remote.items()}
+        elsewhere.run(handed, at, ended)
+    return runner.write_table(study, stages, folders)[0]
+
+
+def _job(
+    stage: Stage,
+    folders: Mapping[str, Path],
+    elsewhere: Elsewhere,
+    waiting: set[str],
+    study: Study,
+) -> Job:
+    places = {name: elsewhere.place(folders[name]) for name in stage.parents}
+    places["folder"] = elsewhere.place(folders[stage.name])
+    after = (stage_jobs.job_name(folders[name]) for name in stage.parents)
+    data_dir = elsewhere.data_dir or str(Path(study.data_dir).absolute())
+    return stage_jobs.job_of(
+        stage, places, data_dir, tuple(name for name in after if name in waiting)
+    )
