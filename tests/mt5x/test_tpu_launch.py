@@ -335,7 +335,10 @@ def test_a_dry_run_prints_every_command_and_runs_none(package, capsys, monkeypat
 @pytest.mark.parametrize(
     ("job", "message"),
     [
-        ([], "after -- is to come the job, train, evaluate, study, with its flags, and not nothing"),
+        (
+            [],
+            "after -- is to come the job, train, evaluate, study, with its flags, and not nothing",
+        ),
         (["--", "trane"], "and not trane; did you mean train?"),
         (["--", "train", "--gin.MODEL_DIR=runs/x"], "is not in a bucket: set it to gs://BUCKET"),
         (["--copy=none.gin", "--", *JOB.arguments], "there is no file none.gin to copy"),
