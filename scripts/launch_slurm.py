@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     asked.add_argument("--mem_gb", type=float, metavar="N", help="memory of each node")
     for name in ("partition", "account", "qos", "constraint"):
         asked.add_argument(f"--{name}", metavar="NAME")
+    parser.add_argument(
+        "--accelerator",
+        metavar="NAME",
+        help="of a study: all GPUs of a job, such as h100-8, so that every stage is made to fit",
+    )
     asked.add_argument(
         "--setup",
         action="append",
@@ -72,8 +77,10 @@ def elsewhere(args: argparse.Namespace) -> Any:
         raise UserError("--detach and --after are for one job: a study writes down what has ended")
     queue = _queue(args)
     from mt5x.launch.on_cluster import OnCluster
+    from mt5x.studies import accelerators
 
-    return OnCluster(queue, args.nodes)
+    accelerator = accelerators.named(args.accelerator) if args.accelerator else None
+    return OnCluster(queue, args.nodes, accelerator)
 
 
 def _queue(args: argparse.Namespace) -> Any:

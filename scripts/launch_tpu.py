@@ -105,8 +105,7 @@ def elsewhere(args: argparse.Namespace) -> Any:
     def held() -> tpu.HeldSlice:
         return tpu.HeldSlice(tpu_slice, _package(args), [bucket], patience, args.keep)
 
-    hosts = accelerators.named(args.accelerator).hosts
-    return OnSlice(held, args.bucket, args.data, hosts)
+    return OnSlice(held, args.bucket, args.data, accelerators.named(args.accelerator))
 
 
 def _slice(args: argparse.Namespace) -> Any:

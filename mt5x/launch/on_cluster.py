@@ -6,6 +6,7 @@ from pathlib import Path
 from mt5x.errors import UserError
 from mt5x.launch.job import JOINING, Ended, Job
 from mt5x.launch.slurm import Queue
+from mt5x.studies.accelerators import Accelerator
 
 
 class OnCluster:
@@ -14,12 +15,13 @@ class OnCluster:
     Args:
       queue: the queue.
       nodes: of each of its jobs.
+      accelerator: the GPUs of each job, if what fits is to be looked at.
     """
 
     data_dir: str | None = None
 
-    def __init__(self, queue: Queue, nodes: int = 1):
-        self._queue, self._nodes = queue, nodes
+    def __init__(self, queue: Queue, nodes: int = 1, accelerator: Accelerator | None = None):
+        self._queue, self._nodes, self.accelerator = queue, nodes, accelerator
 
     def place(self, folder: Path) -> str:
         """The same: the disk is shared."""

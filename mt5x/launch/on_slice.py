@@ -8,6 +8,7 @@ from mt5x.launch.gcloud import say
 from mt5x.launch.job import Ended, Job, JobFailed, in_order, tell
 from mt5x.launch.on_cluster import refuse_alone
 from mt5x.launch.tpu import HeldSlice
+from mt5x.studies.accelerators import Accelerator
 
 
 class OnSlice:
@@ -19,13 +20,21 @@ class OnSlice:
       held: asks for the slice.
       bucket: 'gs://BUCKET/FOLDER', in which every stage has its folder.
       data_dir: where the data sets are, 'gs://...'.
-      hosts: of the slice.
+      accelerator: the slice.
     """
 
-    def __init__(self, held: Callable[[], HeldSlice], bucket: str, data_dir: str, hosts: int = 1):
+    def __init__(
+        self,
+        held: Callable[[], HeldSlice],
+        bucket: str,
+        data_dir: str,
+        accelerator: Accelerator,
+    ):
         if not bucket.startswith("gs://"):
             raise UserError(f"--bucket={bucket} is to be gs://BUCKET/FOLDER")
-        self._held, self._bucket, self._hosts = held, bucket.rstrip("/"), hosts
+        self._held, self._bucket = held, bucket.rstrip("/")
+        self.accelerator: Accelerator | None = accelerator
+        self._hosts = accelerator.hosts
         self.data_dir: str | None = data_dir
 
     def place(self, folder: Path) -> str:

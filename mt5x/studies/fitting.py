@@ -38,15 +38,16 @@ def fitted(name: str, work: Workload, accelerator: Accelerator) -> Setting | Non
     return found
 
 
-def bindings(setting: Setting) -> list[str]:
-    """The gin bindings with which a training runs in this setting, without those by default."""
+def bindings(work: Workload, setting: Setting) -> list[str]:
+    """The gin bindings beyond a stage's config with which it runs in this setting."""
+    asked = wanted(work, setting.devices)
     macros = {
-        "NUM_PARTITIONS": (setting.partitioner.num_partitions, 1),
-        "FSDP_PARTITIONS": (setting.partitioner.fsdp_partitions, 1),
-        "REMAT_POLICY": (setting.remat_policy, "none"),
-        "NUM_MICROBATCHES": (setting.num_microbatches, 1),
+        "NUM_PARTITIONS": (setting.partitioner.num_partitions, asked.partitioner.num_partitions),
+        "FSDP_PARTITIONS": (setting.partitioner.fsdp_partitions, asked.partitioner.fsdp_partitions),
+        "REMAT_POLICY": (setting.remat_policy, asked.remat_policy),
+        "NUM_MICROBATCHES": (setting.num_microbatches, asked.num_microbatches),
     }
-    return [f"{name}={value}" for name, (value, default) in macros.items() if value != default]
+    return [f"{name}={value}" for name, (value, before) in macros.items() if value != before]
 
 
 @functools.lru_cache(maxsize=256)
@@ -94,9 +95,7 @@ def _for_evaluation(work: Workload, asked: Setting, memory: int) -> Setting | No
         if partitions < work.partitioner.num_partitions:
             continue
         for fsdp in divisors(asked.devices // partitions):
-            setting = dataclasses.replace(
-                asked, partitioner=Partitioner(partitions, fsdp), num_microbatches=1
-            )
+            setting = dataclasses.replace(asked, partitioner=Partitioner(partitions, fsdp))
             if fsdp < work.partitioner.fsdp_partitions or not _is_possible(setting):
                 continue
             parameters = memory_plan.memory_of(work.model, setting).parameters
@@ -120,6 +119,6 @@ def _why_not(name: str, work: Workload, accelerator: Accelerator) -> str:
     for larger in accelerators.larger(accelerator):
         setting = _setting_that_fits(work, larger)
         if setting is not None:
-            how = " ".join(bindings(setting))
+            how = " ".join(bindings(work, setting))
             return f"{sentence}; {larger.name} would hold it{f' with {how}' if how else ''}"
     return f"{sentence}, nor does any {accelerator.kind} that there is: choose devices with more"

@@ -166,11 +166,8 @@ def _settings(forecasts: Sequence[Forecast]) -> Mapping[str, str]:
     """Gin bindings that stages need beyond their config to fit, and whose they are."""
     found: dict[str, dict[str, None]] = {}
     for one in forecasts:
-        if one.setting is None or not one.work.steps:
-            continue
-        as_configured = fitting.bindings(fitting.wanted(one.work, one.setting.devices))
-        needed = fitting.bindings(one.setting)
-        if needed != as_configured:
+        needed = [] if one.setting is None else fitting.bindings(one.work, one.setting)
+        if needed:
             kind = f"{one.stage.kind} {one.stage.task}"
-            found.setdefault(" ".join(needed) or "nothing", {})[kind] = None
+            found.setdefault(" ".join(needed), {})[kind] = None
     return {settings: ", ".join(kinds) for settings, kinds in found.items()}

@@ -4,6 +4,7 @@ The records are those of the in-process runner (`runner`): the same folders, the
 same table, so a study may be begun in one way and ended in another.
 """
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,8 @@ from typing import Protocol
 from mt5x import config
 from mt5x.launch.job import Ended, Job
 from mt5x.run_record import environment
-from mt5x.studies import plan, runner, stage_jobs
+from mt5x.studies import fitting, forecast, plan, runner, stage_jobs
+from mt5x.studies.accelerators import Accelerator
 from mt5x.studies.plan import Stage, Study
 
 
@@ -22,6 +24,9 @@ class Elsewhere(Protocol):
 
     data_dir: str | None
     """Where the data sets are over there; None where they are as here."""
+
+    accelerator: Accelerator | None
+    """What each job runs on; None where that is not known, and what fits is not looked at."""
 
     def place(self, folder: Path) -> str:
         """Where a stage's folder is over there."""
@@ -57,6 +62,7 @@ def run(study: Study, jobs: Mapping[str, runner.Job], elsewhere: Elsewhere) -> P
     folders = runner.folders_of(study, stages)
     waiting = [stage for stage in stages if not runner.is_done(folders[stage.name])]
     print(f"{len(stages) - len(waiting)} of {len(stages)} stages are done", file=sys.stderr)
+    fitted = _fitted(stages, elsewhere)
     record = environment() if waiting else {}
 
     def finish(stage: Stage, figures: Callable[[], runner.Figures]) -> None:
@@ -80,7 +86,10 @@ def run(study: Study, jobs: Mapping[str, runner.Job], elsewhere: Elsewhere) -> P
         finish(stage, functools.partial(stage_jobs.figures_of, stage, folders[stage.name]))
 
     if remote:
-        handed = [_job(stage, folders, elsewhere, set(remote), study) for stage in remote.values()]
+        handed = [
+            _job(stage, folders, elsewhere, set(remote), study, fitted.get(stage.name, []))
+            for stage in remote.values()
+        ]
         at = {name: folders[stage.name] for name, stage in remote.items()}
         elsewhere.run(handed, at, ended)
     return runner.write_table(study, stages, folders)[0]
@@ -92,11 +101,26 @@ def _job(
     elsewhere: Elsewhere,
     waiting: set[str],
     study: Study,
+    bindings: Sequence[str],
 ) -> Job:
     places = {name: elsewhere.place(folders[name]) for name in stage.parents}
     places["folder"] = elsewhere.place(folders[stage.name])
     after = (stage_jobs.job_name(folders[name]) for name in stage.parents)
     data_dir = elsewhere.data_dir or str(Path(study.data_dir).absolute())
-    return stage_jobs.job_of(
+    job = stage_jobs.job_of(
         stage, places, data_dir, tuple(name for name in after if name in waiting)
     )
+    added = tuple(f"--gin.{binding}" for binding in bindings)
+    return dataclasses.replace(job, arguments=job.arguments + added)
+
+
+def _fitted(stages: Sequence[Stage], elsewhere: Elsewhere) -> dict[str, list[str]]:
+    """What each stage needs beyond its config to fit; what cannot is refused before all else."""
+    if elsewhere.accelerator is None:
+        return {}
+    found = forecast.of_stages(stages, elsewhere.accelerator)
+    return {
+        one.stage.name: fitting.bindings(one.work, one.setting)
+        for one in found
+        if one.setting is not None
+    }

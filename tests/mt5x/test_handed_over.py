@@ -1,5 +1,6 @@
 """A study's stages as jobs of other machines: the same records and table as in-process."""
 
+import dataclasses
 import json
 import re
 import shlex
@@ -83,6 +84,7 @@ class Machines:
     """Stands in for other machines: notes jobs, and leaves what they would have left."""
 
     data_dir: str | None = None
+    accelerator: accelerators.Accelerator | None = None
 
     def __init__(self, fail_at: str | None = None) -> None:
         self.jobs: list[Job] = []
@@ -160,8 +162,9 @@ class Held:
         write_outputs(self.ran[-1], local)
 
 
-def on_slice(held: Any, hosts: int = 1) -> OnSlice:
-    return OnSlice(lambda: held, "gs://bucket/toy/", "gs://bucket/tfds", hosts)
+def on_slice(held: Any, name: str = "v5e-8") -> OnSlice:
+    accelerator = accelerators.named(name)
+    return OnSlice(lambda: held, "gs://bucket/toy/", "gs://bucket/tfds", accelerator)
 
 
 def test_on_a_slice_the_folders_are_in_the_bucket_and_what_was_written_is_fetched(study):
@@ -189,10 +192,28 @@ def test_on_a_slice_a_failure_stops_what_depends_on_it_alone(study):
     assert names[-1] == "deleted"
 
 
+def test_stages_are_made_to_fit_and_what_cannot_is_refused_before_anything_runs(study):
+    odd = dataclasses.replace(study, finetuning={**study.finetuning, "BATCH_SIZE": 14})
+    held = Held()
+    handed_over.run(odd, HERE, on_slice(held))
+    tunings = [job for job in held.ran if job.name.startswith("finetune")]
+    assert len(tunings) == 2
+    # 14 rows over eight chips.
+    assert all("--gin.NUM_PARTITIONS=4" in job.arguments for job in tunings)
+    pretraining = {**study.pretraining, "BATCH_SIZE": 8}
+    huge = dataclasses.replace(
+        study, model="t5x_configs/models/mt5_xxl.gin", pretraining=pretraining
+    )
+    untouched = Held()
+    with pytest.raises(UserError, match=r"pretrain-seed0 \(.*does not fit v5e-4"):
+        handed_over.run(huge, HERE, on_slice(untouched, "v5e-4"))
+    assert untouched.ran == []
+
+
 def test_lm_statistics_are_not_sent_to_several_hosts(study):
     message = r"lm_statistics-seed0-\w+ runs on one host, and here are 8"
     with pytest.raises(UserError, match=message):
-        handed_over.run(study, HERE, on_slice(Held(), accelerators.named("v5p-64").hosts))
+        handed_over.run(study, HERE, on_slice(Held(), "v5p-64"))
     queue: Any = None
     with pytest.raises(UserError, match="runs on one host, and here are 2"):
         handed_over.run(study, HERE, OnCluster(queue, nodes=2))
@@ -236,7 +257,7 @@ from scripts import main
 from tasks import data_dir
 
 class ThisProcess:
-    data_dir = None
+    data_dir = accelerator = None
     def place(self, folder):
         return str(folder)
     def run(self, jobs, folders, ended):

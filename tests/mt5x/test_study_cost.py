@@ -372,7 +372,7 @@ def test_what_does_not_fit_says_what_would():
     name = sentence.partition("; ")[2].split()[0]
     (one,) = forecast.of_stages([xxl], accelerators.named(name))
     assert one.setting is not None
-    assert " ".join(fitting.bindings(one.setting)) in sentence
+    assert " ".join(fitting.bindings(one.work, one.setting)) in sentence
     assert one.work.model is not None
     needed = memory_plan.memory_of(one.work.model, one.setting)
     assert memory_plan.fits(needed, 16 * 2**30)
@@ -391,7 +391,7 @@ def test_a_config_that_fits_is_left_alone_and_a_batch_that_does_not_divide_is_ar
     setting = fitting.fitted("a", odd, V5E)
     assert setting is not None
     setting.check()
-    assert fitting.bindings(setting) == ["NUM_PARTITIONS=4"]
+    assert fitting.bindings(odd, setting) == ["NUM_PARTITIONS=4"]
 
 
 def test_parameters_that_are_only_read_are_split_until_half_a_device_holds_them():
