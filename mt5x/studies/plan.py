@@ -61,7 +61,8 @@ class Study:
       finetuning: gin macros that all fine-tunings share. A figure in them may hold '{source}' for
         the language trained on: with KEEP_BEST_METRIC='eval/panx_eval.{source}/span_f1' the
         checkpoint that is best in it is evaluated.
-      macros: gin macros of every stage.
+      evaluation: gin macros of the evaluations, such as EVALUATOR_NUM_EXAMPLES.
+      macros: gin macros of every training.
       seeds: one full set of stages for each.
     """
 
@@ -74,6 +75,7 @@ class Study:
     pretraining: Mapping[str, Any]
     lm_statistics: Mapping[str, Any]
     finetuning: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    evaluation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     macros: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     seeds: Sequence[int] = (0,)
 
@@ -161,6 +163,7 @@ def _stages_of_seed(study: Study, seed: int) -> list[Stage]:
                 kind="evaluate",
                 gin_files=(study.model, "t5x_configs/runs/evaluate.gin"),
                 macros={
+                    **study.evaluation,
                     "MIXTURE_OR_TASK_NAME": transfer.mixture.format(source=source),
                     "EVALUATOR_ONLY": _eval_tasks(transfer),
                     "SPLIT": transfer.split,
