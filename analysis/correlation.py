@@ -79,41 +79,43 @@ def correlate(
       The correlation; with `reason` instead of numbers where it cannot be computed.
     """
     feature = feature.reordered(scores.languages)
-    observed = scores.off_diagonal()
-    both = observed & feature.off_diagonal()
+    both = scores.off_diagonal() & feature.off_diagonal()
     pairs = int(both.sum())
     taking_part = both.any(axis=0) | both.any(axis=1)
     languages = int(taking_part.sum())
 
-    reason = _degenerate(scores.values[both], feature.values[both], int(observed.sum()))
+    reason = degenerate(scores, feature)
     if reason:
         return Correlation(pairs, languages, reason=reason)
 
-    parts = tuple(
-        (bool(observed[i].any()), bool(observed[:, i].any())) for i in range(len(observed))
-    )
-    orders, exhaustive = _relabellings(parts, permutations, seed)
-    rs = _relabelled_r(scores.values, feature.values, observed, orders)
-    r = float(rs[0])  # The first relabelling is the identity.
-    extreme = np.isnan(rs) | (np.abs(rs) >= abs(r) - _TIE)
+    x, y = relabelled(scores, feature, permutations, seed)
+    rs = _pearson(x, y[None, :], (~np.isnan(x)).astype(np.float64) if np.isnan(x).any() else None)
     low, high = _interval(scores.values, feature.values, both, resamples, seed)
     return Correlation(
         pairs=pairs,
         languages=languages,
-        r=r,
-        p=float(extreme.mean()),
+        r=float(rs[0]),
+        p=share_as_extreme(rs),
         p_naive=_naive_p(scores.values[both], feature.values[both]),
         low=low,
         high=high,
-        relabellings=len(orders),
-        exhaustive=exhaustive,
+        relabellings=len(x),
+        exhaustive=_relabellings(_parts(scores), permutations, seed)[1],
     )
 
 
-def _degenerate(scores: np.ndarray, feature: np.ndarray, observed: int) -> str | None:
-    """Returns why two lists of numbers have no correlation, or None when they have one."""
-    if observed == 0:
+def degenerate(scores: PairMatrix, feature: PairMatrix) -> str | None:
+    """Returns why a feature and transfer have no correlation, or None when they have one."""
+    observed = scores.off_diagonal()
+    if not observed.any():
         return "no zero-shot pair was scored"
+    known = feature.reordered(scores.languages)
+    both = observed & known.off_diagonal()
+    return _without_correlation(scores.values[both], known.values[both])
+
+
+def _without_correlation(scores: np.ndarray, feature: np.ndarray) -> str | None:
+    """Returns why two lists of numbers have no correlation, or None when they have one."""
     if len(scores) == 0:
         return "the feature is known for none of the pairs"
     if len(scores) < FEWEST_PAIRS:
@@ -129,6 +131,35 @@ def _degenerate(scores: np.ndarray, feature: np.ndarray, observed: int) -> str |
 def _constant(values: np.ndarray) -> bool:
     """Whether the numbers differ by no more than rounding."""
     return bool(np.ptp(values) <= 1e-9 * max(1e-6, float(np.abs(values).max())))
+
+
+def relabelled(
+    scores: PairMatrix, feature: PairMatrix, permutations: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the feature under each relabelling of the languages, and the scores it meets.
+
+    Returns:
+      `[m, pairs]`, the labelling as it is first, NaN where the feature is unknown; and `[pairs]`.
+    """
+    feature = feature.reordered(scores.languages)
+    orders, _ = _relabellings(_parts(scores), permutations, seed)
+    sources, targets = np.nonzero(scores.off_diagonal())
+    x = feature.values[orders[:, sources], orders[:, targets]]
+    return x, scores.values[sources, targets]
+
+
+def share_as_extreme(statistics: np.ndarray) -> float:
+    """Returns the two-sided p-value of the first of them among all `[m]`; NaN is as extreme."""
+    extreme = np.isnan(statistics) | (np.abs(statistics) >= abs(statistics[0]) - _TIE)
+    return float(extreme.mean())
+
+
+def _parts(scores: PairMatrix) -> tuple[tuple[bool, bool], ...]:
+    """For each language whether it is a source and whether it is a target."""
+    observed = scores.off_diagonal()
+    return tuple(
+        (bool(observed[i].any()), bool(observed[:, i].any())) for i in range(len(observed))
+    )
 
 
 @functools.lru_cache(maxsize=32)
@@ -157,16 +188,6 @@ def _relabellings(
     for group in groups:
         orders[1:, group] = rng.permuted(np.tile(group, (permutations, 1)), axis=1)
     return orders, False
-
-
-def _relabelled_r(
-    scores: np.ndarray, feature: np.ndarray, observed: np.ndarray, orders: np.ndarray
-) -> np.ndarray:
-    """Returns [m]: r between the scores and the feature under each relabelling of languages."""
-    sources, targets = np.nonzero(observed)
-    y = scores[sources, targets]
-    x = feature[orders[:, sources], orders[:, targets]]  # [m, pairs]
-    return _pearson(x, y[None, :], (~np.isnan(x)).astype(np.float64) if np.isnan(x).any() else None)
 
 
 def _pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:

@@ -9,24 +9,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analysis import correlation
-from analysis.pairs import PairMatrix
-
-LETTERS = "abcdefghijklmnop"
+from tests.analysis.matrices import matrix, random_matrix
 
 
 def correlate(*arguments, **options):
     """Untyped, so that a result's numbers need no None check in every test."""
     return correlation.correlate(*arguments, **options)
-
-
-def matrix(values: np.ndarray) -> PairMatrix:
-    return PairMatrix(tuple(LETTERS[: len(values)]), np.asarray(values, np.float64))
-
-
-def random_matrix(rng: np.random.Generator, n: int, known: float = 1.0) -> PairMatrix:
-    values = rng.normal(size=(n, n))
-    values[rng.random((n, n)) > known] = np.nan
-    return matrix(values)
 
 
 @settings(max_examples=40)

@@ -1,0 +1,17 @@
+"""Matrices of made-up languages, for the tests of statistics over pairs."""
+
+import numpy as np
+
+from analysis.pairs import PairMatrix
+
+LETTERS = "abcdefghijklmnop"
+
+
+def matrix(values: np.ndarray) -> PairMatrix:
+    return PairMatrix(tuple(LETTERS[: len(values)]), np.asarray(values, np.float64))
+
+
+def random_matrix(rng: np.random.Generator, n: int, known: float = 1.0) -> PairMatrix:
+    values = rng.normal(size=(n, n))
+    values[rng.random((n, n)) > known] = np.nan
+    return matrix(values)
