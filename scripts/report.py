@@ -12,7 +12,9 @@ EXAMPLES = """\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `mt5x report`."""
-    parser.add_argument("results", metavar="RESULTS", help="result table, one JSON row a line")
+    parser.add_argument(
+        "results", nargs="+", metavar="RESULTS", help="result tables, one JSON row a line"
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the report")
     parser.add_argument(
         "--data-dir",

@@ -3,33 +3,36 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.report import tables
 from analysis.report.findings import Findings, find
+from analysis.results_table import write_parquet
 from mt5x.errors import UserError
 from mt5x.studies.results import read_rows
 
 QUESTION = "What carries over from one language to another?"
 
-_OWNED = ("figures", "tables", "index.html")
+_OWNED = ("figures", "tables", "results.parquet", "index.html")
 """What a report consists of; the page comes last, so that a page never lacks its tables."""
 
 
 def build_report(
-    results_path: str | os.PathLike[str],
+    results: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     out_dir: str | os.PathLike[str],
     data_dir: str | os.PathLike[str] | None = None,
     title: str | None = None,
     stage: str | None = None,
 ) -> Path:
-    """Writes `index.html`, `tables/*.csv` and `figures/*.svg|png` into `out_dir`.
+    """Writes `index.html`, `tables/*.csv`, `figures/*.svg|png` and `results.parquet`.
 
     The page holds everything it shows and asks the network for nothing. An earlier report in
     `out_dir` is replaced; other files there are left alone.
 
     Args:
-      results_path: the result table, JSON lines of `mt5x.studies.results.ResultRow`.
+      results: the result table, JSON lines of `mt5x.studies.results.ResultRow`, or several that
+        are read as one.
       out_dir: folder of the report, made if need be.
       data_dir: folder of the data sets (TFDS_DATA_DIR), for lexical overlap from the pretraining
         text and, where it holds a sample world, the planted truth.
@@ -47,7 +50,8 @@ def build_report(
         raise UserError(f"{out} is a file, and a report is a folder; name another --out")
     if data_dir is not None and not Path(data_dir).is_dir():
         raise UserError(f"there is no folder {data_dir}; --data-dir is where the data sets lie")
-    findings = find(read_rows(results_path), data_dir, stage)
+    paths = [results] if isinstance(results, str | os.PathLike) else results
+    findings = find(read_rows(*paths), data_dir, stage)
 
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
@@ -69,6 +73,7 @@ def _write(findings: Findings, folder: Path, title: str) -> None:
     for table in every:
         table.write(folder / "tables")
     page = render(findings, every, folder / "figures", title)
+    write_parquet(findings.rows, folder / "results.parquet")
     (folder / "index.html").write_text(page, encoding="utf-8")
 
 

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis import correlation, language_features
+from analysis import correlation, language_features, multiplicity
 from analysis.correlation import Correlation, correlate
 from analysis.language_features import PairFeature
 from analysis.languages import kinship_order
 from analysis.lm_results import LmNumber, lm_numbers
 from analysis.pairs import PairMatrix
+from analysis.rank_correlation import PERMUTATIONS as RANK_PERMUTATIONS
+from analysis.rank_correlation import RankCorrelation, rank_correlate
+from analysis.slope import Slope, slope
 from analysis.transfer import FORMS, Transfer, adjusted, main_transfers, transfers
 from mt5x.errors import UserError
 from mt5x.studies.results import ResultRow
@@ -34,6 +37,10 @@ class Findings:
       features: features known for at least one pair, the planted ones first.
       absent: keys of features that are known for no pair.
       correlations: (task, feature key, form of transfer) -> correlation.
+      ranks: (task, feature key) -> rank correlations with the score.
+      slopes: (task, feature key) -> slope of the score between the languages' levels.
+      corrected: (task, feature key) -> method of `multiplicity` -> p of Pearson's r with the score,
+        corrected for all features of the task.
       lm: metric -> language -> LM statistic.
       seed: seed of permutations and resamples.
       data_dir: where world.json and the pretraining text were looked for; None if nowhere.
@@ -46,6 +53,9 @@ class Findings:
     features: Sequence[PairFeature]
     absent: Sequence[PairFeature]
     correlations: Mapping[tuple[str, str, str], Correlation]
+    ranks: Mapping[tuple[str, str], RankCorrelation]
+    slopes: Mapping[tuple[str, str], Slope]
+    corrected: Mapping[tuple[str, str], Mapping[str, float | None]]
     lm: Mapping[str, Mapping[str, LmNumber]]
     seed: int
     permutations: int
@@ -115,6 +125,7 @@ def find(
         for feature in known
         for form in FORMS
     }
+    each = [(table, feature) for table in main for feature in known]
     return Findings(
         rows=rows,
         tables=tables,
@@ -123,12 +134,35 @@ def find(
         features=known,
         absent=[feature for feature in features if not feature.known()],
         correlations=correlations,
+        ranks={
+            (table.task, feature.key): rank_correlate(
+                table.score, feature.values, min(permutations, RANK_PERMUTATIONS), seed
+            )
+            for table, feature in each
+        },
+        slopes={(t.task, f.key): slope(t.score, f.values) for t, f in each},
+        corrected=_corrected(main, known, correlations),
         lm=lm,
         seed=seed,
         permutations=permutations,
         resamples=resamples,
         data_dir=None if data_dir is None else os.fspath(data_dir),
     )
+
+
+def _corrected(
+    tables: Sequence[Transfer],
+    features: Sequence[PairFeature],
+    correlations: Mapping[tuple[str, str, str], Correlation],
+) -> dict[tuple[str, str], dict[str, float | None]]:
+    """Corrects the p-values of a task's features for how many there are, by each method."""
+    found: dict[tuple[str, str], dict[str, float | None]] = {}
+    for table in tables:
+        ps = [correlations[table.task, feature.key, "score"].p for feature in features]
+        by_method = {method: multiplicity.adjusted(ps, method) for method in multiplicity.METHODS}
+        for number, feature in enumerate(features):
+            found[table.task, feature.key] = {m: by_method[m][number] for m in by_method}
+    return found
 
 
 def _correlation(

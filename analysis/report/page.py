@@ -126,6 +126,7 @@ def _correlations(findings: Findings, table: Transfer) -> list[dict[str, Any]]:
                 "at": f"{50 + 50 * c.r:.1f}",
                 "significant": c.p < SIGNIFICANT,
                 "interval": None,
+                **_beside(findings, table.task, feature.key),
             }
             if c.low is not None and c.high is not None:
                 row["interval"] = f"{decimal(c.low, 2)} to {decimal(c.high, 2)}"
@@ -135,6 +136,22 @@ def _correlations(findings: Findings, table: Transfer) -> list[dict[str, Any]]:
         row["others"] = [None if o.r is None else decimal(o.r, 2) for o in others[1:]]
         rows.append(row)
     return rows
+
+
+def _beside(findings: Findings, task: str, key: str) -> dict[str, str | None]:
+    """Returns what stands beside r: the corrected p, the rank correlations, the slope."""
+    corrected, ranks = findings.corrected[task, key], findings.ranks[task, key]
+    line = findings.slopes[task, key]
+    shown: dict[str, str | None] = {
+        method: None if (p := corrected[method]) is None else p_number(p) for method in corrected
+    }
+    shown["rho"] = None if ranks.rho is None else decimal(ranks.rho, 2)
+    shown["tau"] = None if ranks.tau is None else decimal(ranks.tau, 2)
+    shown["slope"] = None
+    if line.value is not None and line.low is not None and line.high is not None:
+        bounds = f"{decimal(line.low)} to {decimal(line.high)}"
+        shown["slope"] = f"{decimal(line.value)} ({bounds})"
+    return shown
 
 
 def _scores(findings: Findings, table: Transfer) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.languages import name
 from analysis.lm_results import LM_METRICS
+from analysis.multiplicity import METHODS
 from analysis.report.findings import Findings
 from analysis.report.words import metric_name, plain, task_name
 from analysis.transfer import FORMS, Transfer
@@ -213,6 +214,41 @@ def correlations(findings: Findings) -> Table:
     return Table("correlations", "Pearson correlations with transfer", columns, rows)
 
 
+def associations(findings: Findings) -> Table:
+    """Returns, of each feature and task, all that asks whether it goes with the score."""
+    rows = []
+    for (task, key), ranks in findings.ranks.items():
+        r, line = findings.correlation(task, key), findings.slopes[task, key]
+        corrected = findings.corrected[task, key]
+        rows.append(
+            [
+                task,
+                key,
+                r.r,
+                r.p,
+                *(corrected[method] for method in METHODS),
+                ranks.rho,
+                ranks.rho_p,
+                ranks.tau,
+                ranks.tau_p,
+                line.value,
+                line.low,
+                line.high,
+                line.p,
+                line.degrees or None,
+                line.averaged if line.value is not None else None,
+                r.reason or line.reason,
+            ]
+        )
+    columns = (
+        "task", "feature", "pearson_r", "p", "p_holm", "p_benjamini_hochberg", "spearman_rho",
+        "spearman_p", "kendall_tau_b", "kendall_p", "slope_between_levels", "slope_95_low",
+        "slope_95_high", "slope_p", "slope_degrees_of_freedom", "directions_averaged",
+        "cannot_be_computed",
+    )  # fmt: skip
+    return Table("associations", "What goes with the zero-shot score", columns, rows)
+
+
 def lm_statistics(findings: Findings) -> Table:
     """Returns the LM statistics, best known language first."""
     metrics = [metric for metric in LM_METRICS if metric in findings.lm]
@@ -272,6 +308,7 @@ def every(findings: Findings) -> list[Table]:
     tables += [scores(findings, t) for t in findings.tables]
     tables += [sources(findings), xtreme(findings), transfer(findings)]
     tables += [pairs(findings), features(findings), correlations(findings)]
+    tables += [associations(findings)]
     tables += [lm_statistics(findings), settings(findings)]
     return [table for table in tables if table.rows]
 

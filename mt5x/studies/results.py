@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mt5x.errors import UserError
+from mt5x.studies import result_checks
 
 MAJORITY_BASELINE = "majority_baseline"
 """Stage name of the trivial baseline: every prediction is the most frequent training target."""
@@ -64,20 +65,32 @@ def write_rows(path: str | os.PathLike[str], rows: Iterable[ResultRow]) -> None:
     partial.replace(path)
 
 
-def read_rows(path: str | os.PathLike[str]) -> list[ResultRow]:
-    """Reads a result table.
+def read_rows(*paths: str | os.PathLike[str]) -> list[ResultRow]:
+    """Reads one result table, or several as one.
 
     Raises:
-      UserError: the file is missing, or a line is not a result row; the line is named.
+      UserError: a file is missing, or a row is none, cannot be or contradicts another
+        (`mt5x.studies.result_checks`); the line is named.
     """
+    rows, places = [], []
+    for path in paths:
+        for number, line in enumerate(_lines(Path(path)), start=1):
+            where = f"{path}, line {number}"
+            try:
+                found = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise UserError(f"{where}: not a result row ({error})") from error
+            result_checks.check_fields(found, dataclasses.fields(ResultRow), where)
+            rows.append(ResultRow(**found))
+            places.append(where)
+    result_checks.check_together(rows, places)
+    return rows
+
+
+def _lines(path: Path) -> list[str]:
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise UserError(f"cannot read the result table {path}: {error.strerror}") from error
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            rows.append(ResultRow(**json.loads(line)))
-        except (json.JSONDecodeError, TypeError) as error:
-            raise UserError(f"{path}, line {number}: not a result row ({error})") from error
-    return rows
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no result table: it is not UTF-8") from error

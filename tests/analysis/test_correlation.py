@@ -86,7 +86,7 @@ def test_the_same_seed_gives_the_same_numbers():
 def test_the_permutation_test_holds_its_level_where_the_textbook_does_not():
     """Null data in which languages matter, for the feature and the score, but pairs do not."""
     rng = np.random.default_rng(6)
-    n, trials = 8, 300
+    n, trials = 10, 1000
     rejected = naive = 0
     for _ in range(trials):
         place = rng.normal(size=(n, 2))
@@ -95,8 +95,8 @@ def test_the_permutation_test_holds_its_level_where_the_textbook_does_not():
         result = correlate(matrix(score), matrix(feature), permutations=199, resamples=0)
         rejected += result.p <= 0.05
         naive += result.p_naive <= 0.05
-    # Binomial(300, 0.05) lies in 5 ... 26 with probability above 0.999.
-    assert 5 <= rejected <= 26
+    print(f"of {trials} null data sets Mantel rejects {rejected}, the textbook {naive}")
+    assert 0.035 <= rejected / trials <= 0.065
     assert naive > 2.5 * rejected
 
 

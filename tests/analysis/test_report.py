@@ -7,6 +7,7 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.report import build_report, palette, tables
@@ -179,7 +180,7 @@ def test_an_earlier_report_is_replaced_and_other_files_stay(tmp_path):
     (out / "notes.txt").write_text("mine")
     build_report(tmp_path / "two.jsonl", out)
     assert sorted(path.name for path in out.iterdir()) == [
-        "figures", "index.html", "notes.txt", "tables"
+        "figures", "index.html", "notes.txt", "results.parquet", "tables"
     ]  # fmt: skip
     assert not list((out / "tables").glob("*xnli*"))
     assert "No fine-tuned model was scored" in (out / "index.html").read_text(encoding="utf-8")
@@ -217,7 +218,7 @@ DEGENERATE = {
     "all scores equal": [cell(s, t, 50.0) for s in ("en", "de", "fi") for t in ("en", "de", "fi")],
     "all scores zero": [cell(s, t, 0.0) for s in ("en", "de", "fi") for t in ("en", "de", "fi")],
     "one source": [cell("en", t, 10.0 * i) for i, t in enumerate(("ar", "de", "en", "fi", "sw"))],
-    "unknown languages": [cell(s, t, 1.0 * ord(t)) for s in ("q1", "q2", "q3") for t in "xyzw"],
+    "unknown languages": [cell(s, t, 0.5 * ord(t)) for s in ("q1", "q2", "q3") for t in "xyzw"],
     "missing pairs": [
         cell(s, t, 10.0 * i + 3 * j + (i * j) % 3)
         for i, s in enumerate(("ar", "bn", "de", "en", "fi"))
@@ -309,3 +310,19 @@ def test_numbers_in_words():
 def read(path):
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.reader(stream))
+
+
+def test_what_stands_beside_r_is_in_the_table_and_on_the_page(tmp_path):
+    path = write_study(tmp_path / "study")
+    page = build_report(path, tmp_path / "report", data_dir=tmp_path / "study")
+    table = pd.read_csv(tmp_path / "report" / "tables" / "associations.csv")
+    known = table[table.pearson_r.notna()]
+    assert (known.p_holm >= known.p_benjamini_hochberg - 1e-12).all()
+    assert (known.p_benjamini_hochberg >= known.p - 1e-12).all()
+    assert (known.slope_95_low < known.slope_between_levels).sum() > 0
+    panx = known[(known.task == "panx") & (known.feature == "planted_syntax")].iloc[0]
+    # The slope that made_up_results plants.
+    assert panx.slope_95_low < 30.0 < panx.slope_95_high
+    text = page.read_text(encoding="utf-8")
+    assert "Holm" in text
+    assert len(pd.read_parquet(tmp_path / "report" / "results.parquet")) == len(rows())
