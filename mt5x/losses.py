@@ -28,6 +28,8 @@ Metrics = dict[str, tuple[Array, Array]]
 
 # Bytes of float32 logits that a device may hold at once; fewer take one piece and no loop.
 LOGITS_BYTES = 256 * 2**20
+# A GPU has the room, and each piece reads and writes the kernel's gradient once more.
+_TIMES_ON_GPU = 4
 
 _LOGITS_AXES = ("batch", "length", "vocab")
 _PARTIAL_GRADIENT_AXES = ("batch", None, "vocab")
@@ -354,7 +356,8 @@ def _pieces(hidden: Array, kernel: Array) -> int:
     batch, length, _ = hidden.shape
     shape = (batch, length, kernel.shape[1])
     per_device = math.prod(shape) * 4 // parts_of(shape, _LOGITS_AXES)
-    wanted = -(-per_device // LOGITS_BYTES)
+    room = LOGITS_BYTES * (_TIMES_ON_GPU if jax.default_backend() == "gpu" else 1)
+    wanted = -(-per_device // room)
     return min(wanted, length)
 
 

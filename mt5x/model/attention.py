@@ -9,6 +9,7 @@ import numpy as np
 from flax import linen as nn
 from jax import lax
 
+from mt5x.model import fused_attention
 from mt5x.model.config import T5Config
 from mt5x.model.layers import Dense, parameter
 
@@ -155,7 +156,8 @@ class Attention(nn.Module):
         Args:
             x: `[batch, q, emb_dim]`.
             source: `[batch, k, emb_dim]`; `x` itself for self-attention.
-            mask: bool `[batch or 1, 1, q, k]`, True where attention is allowed.
+            mask: bool `[batch or 1, 1, q, k]`, True where attention is allowed; or, for the fused
+                kernel, the segments of `x` and `source` alike, int32 `[batch, q]`.
             bias: `[1, heads, q, k]` added to the scores, or None.
             dropout_mask: `[batch, heads x k]` multiplied into the attention weights, or None.
 
@@ -179,6 +181,15 @@ class Attention(nn.Module):
         """As `__call__`, with keys and values already projected."""
         config = self.config
         query = self._split(self.query(x))
+        value = source.value
+        if dropout_mask is not None:
+            # The mask of a key is the same for all queries (as T5), so it can fall on the values.
+            value = value * dropout_mask.reshape(len(x), config.num_heads, -1, 1)
+        if mask.ndim == 2:
+            assert bias is not None
+            heads_last = [part.swapaxes(1, 2) for part in (query, source.key, value)]
+            mixed = fused_attention.attend(*heads_last, bias, mask)
+            return self.out(mixed.reshape(*x.shape[:2], -1))
         scores_dtype = jnp.float32 if config.float32_attention_logits else config.dtype
         scores = jnp.einsum(
             "bhqd,bhkd->bhqk", query, source.key, preferred_element_type=scores_dtype
@@ -187,10 +198,6 @@ class Attention(nn.Module):
             scores = scores + _over_batch(bias.astype(scores_dtype), len(x))
         scores = jnp.where(mask, scores, jnp.asarray(_MASKED, scores_dtype))
         weights = jax.nn.softmax(scores).astype(config.dtype)
-        value = source.value
-        if dropout_mask is not None:
-            # The mask of a key is the same for all queries (as T5), so it can fall on the values.
-            value = value * dropout_mask.reshape(len(x), config.num_heads, -1, 1)
         mixed = jnp.einsum("bhqk,bhkd->bqhd", weights, value)
         return self.out(mixed.reshape(*x.shape[:2], -1))
 

@@ -10,6 +10,7 @@ from flax import struct
 from mt5x.errors import UserError, nearest
 
 REMAT_POLICIES = ("none", "minimal", "full")
+ATTENTION_KERNELS = ("auto", "xla", "cudnn")
 _ACTIVATIONS = ("linear", "gelu", "relu", "silu", "swish", "tanh", "sigmoid")
 
 
@@ -39,6 +40,9 @@ class T5Config:
         dropout_rate: dropout everywhere T5 drops, in [0, 1).
         logits_via_embedding: ties the logits to the embedding (T5 1.0); mT5 does not.
         float32_attention_logits: attention scores and softmax in float32 whatever `dtype` is.
+        attention_kernel: what computes the encoder's self-attention: 'xla', its products and
+            softmax one after another; 'cudnn', one kernel of a GPU that never holds the scores;
+            'auto', the one that was measured to be the faster.
         remat_policy: what the backward pass computes again instead of keeping: 'none'; 'minimal',
             all but the products with kernels; 'full', all of a layer.
         scan_layers: runs the layers as a loop, which compiles one layer instead of all.
@@ -61,6 +65,7 @@ class T5Config:
     dropout_rate: float = _static(default=0.1)
     logits_via_embedding: bool = _static(default=False)
     float32_attention_logits: bool = _static(default=False)
+    attention_kernel: str = _static(default="auto")
     remat_policy: str = _static(default="none")
     scan_layers: bool = _static(default=False)
     relative_bias_per_layer: bool = _static(default=False)
@@ -87,11 +92,8 @@ class T5Config:
             raise UserError(
                 f"T5Config.dropout_rate must be at least 0 and below 1, not {self.dropout_rate}."
             )
-        if self.remat_policy not in REMAT_POLICIES:
-            raise UserError(
-                f"T5Config.remat_policy must be one of {', '.join(REMAT_POLICIES)}, not "
-                f"{self.remat_policy!r}{nearest(str(self.remat_policy), REMAT_POLICIES) or '.'}"
-            )
+        _require_one_of("attention_kernel", self.attention_kernel, ATTENTION_KERNELS)
+        _require_one_of("remat_policy", self.remat_policy, REMAT_POLICIES)
 
 
 def activation(name: str) -> Any:
@@ -119,4 +121,12 @@ def _require_integer(name: str, value: Any, at_least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
         raise UserError(
             f"T5Config.{name} must be an integer of at least {at_least}, not {value!r}."
+        )
+
+
+def _require_one_of(name: str, value: Any, known: Sequence[str]) -> None:
+    if value not in known:
+        raise UserError(
+            f"T5Config.{name} must be one of {', '.join(known)}, not {value!r}"
+            f"{nearest(str(value), known) or '.'}"
         )

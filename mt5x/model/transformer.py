@@ -13,6 +13,7 @@ import numpy as np
 from flax import linen as nn
 from jax import lax
 
+from mt5x.model import fused_attention
 from mt5x.model.attention import (
     Attention,
     KeyValue,
@@ -265,7 +266,8 @@ class Transformer(nn.Module):
     ) -> Array:
         """Encodes `[batch, source]` tokens to `[batch, source, emb_dim]` in `config.dtype`."""
         segments = _segments(encoder_input_tokens, encoder_segment_ids)
-        mask = attention_mask(segments, segments)
+        fused = fused_attention.serves(self.config, segments.shape[1])
+        mask = segments if fused else attention_mask(segments, segments)
         embedded = self.token_embedder(encoder_input_tokens)
         return self.encoder(embedded, mask, enable_dropout)
 
