@@ -4,7 +4,8 @@ cuDNN adds a learned bias, and gives its gradient, where that has no batch dimen
 but a mask of packed segments would give it one. So segments go into the heads: each position's
 segment number, written in bits of +1 and -1, is appended to its query and key, and the product of
 two of them is largest where the segments are the same. Another segment loses at least `_GAP`, next
-to which no score of T5's counts, and is nothing in a softmax of float32.
+to which no score of T5's counts, and is nothing in a softmax of float32. What all keep is added to
+each score and costs it some digits, far fewer than bfloat16 has lost before.
 
 On one H200 (jax 0.11.2, bfloat16, 32 x 1024 positions, 12 heads of 64) attention forward and
 backward took 3.8 ms, with XLA's products and softmax 5.8 ms and many times the memory.
@@ -21,6 +22,7 @@ Array = jax.Array
 # Positions from which the kernel is worth what is appended to the heads.
 SHORTEST = 256
 
+# Enough for rows of 65,535 segments; heads must be multiples of 8.
 _BITS = 16
 _GAP = 256.0
 # What cuDNN's kernel can take.
@@ -54,8 +56,8 @@ def attend(query: Array, key: Array, value: Array, bias: Array, segments: Array)
         key: see `query`.
         value: see `query`.
         bias: `[1, heads, length, length]` added to the scores.
-        segments: int32 `[batch, length]`, below 2**16; what positions of segment 0 get counts for
-            nothing.
+        segments: int32 `[batch, length]`, from 0 to `length`; what positions of segment 0, padding,
+            get counts for nothing.
 
     Returns:
         `[batch, length, heads, head_dim]`.
@@ -77,6 +79,7 @@ def attend(query: Array, key: Array, value: Array, bias: Array, segments: Array)
 
 def _code(segments: Array, heads: int) -> Array:
     """The bits of each segment number as +1 and -1, `[batch, length, heads, _BITS]`."""
-    bits = (segments[..., None] >> jnp.arange(_BITS)[None, None, :]) & 1
-    signs = (2 * bits - 1)[:, :, None, :]
+    used = segments.shape[1].bit_length()
+    bits = (segments[..., None] >> jnp.arange(used)[None, None, :]) & 1
+    signs = jnp.pad(2 * bits - 1, [(0, 0), (0, 0), (0, _BITS - used)])[:, :, None, :]
     return jnp.broadcast_to(signs, (*segments.shape, heads, _BITS))
