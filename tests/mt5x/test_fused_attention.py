@@ -1,6 +1,7 @@
 """The fused kernel's arithmetic against masked attention; on a GPU, the kernel itself."""
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import jax
@@ -51,14 +52,14 @@ def test_segments_in_the_heads_are_a_mask(layout):
     segments = jnp.asarray(segment_layouts()[layout], jnp.int32)
     dtype, tolerance = (jnp.bfloat16, 2e-2) if ON_GPU else (jnp.float32, 1e-4)
     arrays = factors(dtype)
-    wanted, pull = jax.vjp(lambda *a: masked(*a, segments), *arrays)
-    found, pull_fused = jax.vjp(lambda *a: fused_attention.attend(*a, segments), *arrays)
+    wanted, pull = jax.vjp(partial(masked, segments=segments), *arrays)
+    found, pull_fused = jax.vjp(partial(fused_attention.attend, segments=segments), *arrays)
     sent = jax.random.normal(jax.random.key(1), wanted.shape)
     pairs = [(found, wanted)]
     pairs += zip(pull_fused(sent.astype(found.dtype)), pull(sent), strict=True)
     for one, other in pairs:
-        one, other = (np.asarray(x, np.float32) for x in (one, other))
-        assert np.linalg.norm(one - other) <= tolerance * max(np.linalg.norm(other), 1.0)
+        difference = np.linalg.norm(np.asarray(one, np.float32) - np.asarray(other, np.float32))
+        assert difference <= tolerance * max(float(jnp.linalg.norm(other)), 1.0)
 
 
 def loss_and_gradients(config: T5Config, params: Any, batch: Any) -> Any:

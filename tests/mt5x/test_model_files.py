@@ -12,7 +12,7 @@ from mt5x.checkpoints.architecture import parameter_shapes
 from mt5x.model import T5Config
 
 FOLDER = Path(__file__).resolve().parents[2] / "t5x_configs" / "models"
-FILES = sorted(path.name for path in FOLDER.glob("*_*.gin") if path.name != "mt5_tiny.gin")
+FILES = sorted(path.name for path in FOLDER.glob("*_*.gin") if "_tiny" not in path.name)
 VOCABULARIES = {"mt5": ("mt5", 250_112), "umt5": ("umt5", 256_384), "byt5": ("byt5", 384)}
 
 
