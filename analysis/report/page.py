@@ -147,10 +147,10 @@ def _beside(findings: Findings, task: str, key: str) -> dict[str, str | None]:
     }
     shown["rho"] = None if ranks.rho is None else decimal(ranks.rho, 2)
     shown["tau"] = None if ranks.tau is None else decimal(ranks.tau, 2)
-    shown["slope"] = None
+    shown["slope"] = shown["slope_interval"] = None
     if line.value is not None and line.low is not None and line.high is not None:
-        bounds = f"{decimal(line.low)} to {decimal(line.high)}"
-        shown["slope"] = f"{decimal(line.value)} ({bounds})"
+        shown["slope"] = decimal(line.value)
+        shown["slope_interval"] = f"{decimal(line.low)} to {decimal(line.high)}"
     return shown
 
 
