@@ -29,7 +29,10 @@ _USER_ERROR = 2
 _STOPPED = 143
 _QUICK, _SLOW = 120.0, 1800.0
 # What another try would not change.
-_SETTLED = ("NOT_FOUND", "ALREADY_EXISTS")
+_SETTLED = (
+    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "UNAUTHENTICATED", "INVALID_ARGUMENT",
+    "Error parsing", "active account", "unrecognized arguments",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +96,10 @@ class Package:
         )
 
 
+def _is_settled(answer: Answer) -> bool:
+    return any(word in answer.err for word in _SETTLED)
+
+
 class SliceLost(Exception):
     """The slice is there no longer."""
 
@@ -128,6 +135,8 @@ class HeldSlice:
         self._patience, self._keep = patience, keep
         self._gcloud, self._sleep, self._clock = gcloud, sleep, clock
         self._installed = False
+        # Whether there may be anything to delete.
+        self._asked = False
         self._lost = 0
         self._closing = contextlib.ExitStack()
 
@@ -137,7 +146,7 @@ class HeldSlice:
 
     def __exit__(self, *exception: object) -> None:
         with self._closing:
-            if not self._keep:
+            if self._asked and not self._keep:
                 with _uninterrupted():
                     self._delete()
 
@@ -187,7 +196,9 @@ class HeldSlice:
 
     def _have_slice(self) -> None:
         """Asks for the slice, waits until it is there, and installs mt5x."""
-        if self._state() == "NOT_FOUND":
+        there_is = self._state() != "NOT_FOUND"
+        self._asked = True
+        if not there_is:
             self._installed = False
             say(f"asking for {self._tpu.name}: {self._tpu.cloud_type} in {self._tpu.zone}")
             answer = self._again(self._tpu.create(), _SLOW)
@@ -225,8 +236,10 @@ class HeldSlice:
             answer = self._gcloud(self._tpu.describe(), _QUICK)
             if answer.code == 0:
                 return answer.out.strip().upper() or "UNKNOWN"
-            if "NOT_FOUND" in answer.err or "not found" in answer.err.lower():
+            if "NOT_FOUND" in answer.err:
                 return "NOT_FOUND"
+            if _is_settled(answer):
+                break
             self._sleep(self._patience.poll_seconds)
         raise UserError(f"gcloud does not say how {self._tpu.name} is: {answer.reason}")
 
@@ -304,7 +317,7 @@ class HeldSlice:
             if attempt:
                 self._sleep(self._patience.poll_seconds)
             answer = self._gcloud(command, seconds)
-            if answer.code == 0 or any(word in answer.err for word in _SETTLED):
+            if answer.code == 0 or _is_settled(answer):
                 break
             say(f"{' '.join(command[:5])} failed: {answer.reason}")
         return answer

@@ -271,8 +271,8 @@ def test_a_slice_that_cannot_be_deleted_is_named_with_the_command(package):
         broken = gcloud.Answer(1, err="ERROR: permission denied")
         return gcloud.Answer(0, out="READY") if "describe" in command else broken
 
-    with pytest.raises(UserError) as error, held(package, gcloud=deaf):
-        pass
+    with pytest.raises(UserError) as error, held(package, gcloud=deaf) as one:
+        one.run(JOB)
     assert "panx was NOT deleted and costs money: ERROR: permission denied" in str(error.value)
     assert "gcloud compute tpus tpu-vm delete panx --zone=us-west4-a --quiet" in str(error.value)
 
@@ -299,6 +299,20 @@ def test_interrupted_the_command_deletes_the_slice(cloud, package, tmp_path, num
     assert process.returncode == 130, told
     assert fake.state == "NOT_FOUND"
     assert verbs(fake) == ["create", "scp", "install", "start", "delete"]
+
+
+def test_what_another_call_would_not_change_is_told_at_once(package):
+    calls = []
+
+    def logged_out(command: gcloud_commands.Command, seconds: float) -> gcloud.Answer:
+        calls.append(command)
+        return gcloud.Answer(1, err="ERROR: You do not currently have an active account selected.")
+
+    told = "gcloud does not say how panx is: ERROR: You do not currently have an active account"
+    with pytest.raises(UserError, match=told), held(package, gcloud=logged_out) as one:
+        one.run(JOB)
+    # And there is nothing to delete.
+    assert calls == [SLICE.describe()]
 
 
 def test_a_call_that_does_not_answer_is_given_up():
