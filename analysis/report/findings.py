@@ -12,8 +12,10 @@ from analysis.language_features import PairFeature
 from analysis.languages import kinship_order
 from analysis.lm_results import LmNumber, lm_numbers
 from analysis.pairs import PairMatrix
+from analysis.prediction import Prediction, foretell
 from analysis.rank_correlation import PERMUTATIONS as RANK_PERMUTATIONS
 from analysis.rank_correlation import RankCorrelation, rank_correlate
+from analysis.regression import Regression, regress
 from analysis.slope import Slope, slope
 from analysis.transfer import FORMS, Transfer, adjusted, main_transfers, transfers
 from mt5x.errors import UserError
@@ -23,6 +25,9 @@ SIGNIFICANT = 0.05
 
 LEXICAL = ("planted_lexicon", "word_overlap", "piece_overlap")
 SYNTACTIC = ("planted_syntax", "syntax", "syntax_imputed")
+TOGETHER = (SYNTACTIC, LEXICAL, ("phonology",), ("inventory",), ("family",), ("geography",),
+            ("lm_source",), ("lm_target",))  # fmt: skip
+"""What a regression and a prediction take together: of each group the first that is known."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Findings:
       correlations: (task, feature key, form of transfer) -> correlation.
       ranks: (task, feature key) -> rank correlations with the score.
       slopes: (task, feature key) -> slope of the score between the languages' levels.
+      regressions: task -> the score on several features at once, `TOGETHER`.
+      predictions: task -> how well `TOGETHER` foretell languages held out.
       corrected: (task, feature key) -> method of `multiplicity` -> p of Pearson's r with the score,
         corrected for all features of the task.
       lm: metric -> language -> LM statistic.
@@ -55,6 +62,8 @@ class Findings:
     correlations: Mapping[tuple[str, str, str], Correlation]
     ranks: Mapping[tuple[str, str], RankCorrelation]
     slopes: Mapping[tuple[str, str], Slope]
+    regressions: Mapping[str, Regression]
+    predictions: Mapping[str, Prediction]
     corrected: Mapping[tuple[str, str], Mapping[str, float | None]]
     lm: Mapping[str, Mapping[str, LmNumber]]
     seed: int
@@ -141,6 +150,15 @@ def find(
             for table, feature in each
         },
         slopes={(t.task, f.key): slope(t.score, f.values) for t, f in each},
+        regressions={
+            table.task: regress(
+                table.score, _together(known), min(permutations, RANK_PERMUTATIONS), seed
+            )
+            for table in main
+        },
+        predictions={
+            table.task: foretell(table.score, _together(known), resamples, seed) for table in main
+        },
         corrected=_corrected(main, known, correlations),
         lm=lm,
         seed=seed,
@@ -148,6 +166,13 @@ def find(
         resamples=resamples,
         data_dir=None if data_dir is None else os.fspath(data_dir),
     )
+
+
+def _together(features: Sequence[PairFeature]) -> dict[str, PairMatrix]:
+    """Of each group of `TOGETHER` the first feature that is known."""
+    by_key = {feature.key: feature.values for feature in features}
+    first = (next((key for key in keys if key in by_key), None) for keys in TOGETHER)
+    return {key: by_key[key] for key in first if key is not None}
 
 
 def _corrected(

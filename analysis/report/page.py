@@ -75,6 +75,8 @@ def _task(findings: Findings, table: Transfer, folder: Path) -> dict[str, Any]:
             for feature in figures.panels(findings, table)
         ],
         "correlations": _correlations(findings, table),
+        "regression": _regression(findings, table.task),
+        "prediction": _prediction(findings, table.task),
         "scores": _scores(findings, table),
         "scores_file": f"scores_{table.task}_{table.metric}",
         "matrix_file": f"matrix_{table.task}_{table.metric}",
@@ -152,6 +154,47 @@ def _beside(findings: Findings, task: str, key: str) -> dict[str, str | None]:
         shown["slope"] = decimal(line.value)
         shown["slope_interval"] = f"{decimal(line.low)} to {decimal(line.high)}"
     return shown
+
+
+def _regression(findings: Findings, task: str) -> dict[str, Any]:
+    """Returns a row per feature of the task's regression, and what it says as a whole."""
+    one = findings.regressions[task]
+
+    def label(key: str) -> str:
+        feature = findings.feature(key)
+        return key if feature is None else feature.label
+
+    rows = [
+        {
+            "label": label(key),
+            "cells": [decimal(t.beta, 2), p_number(t.p), decimal(t.inflation, 1)],
+        }
+        for key, t in one.terms.items()
+    ]
+    left_out = [f"{label(key)} ({why})" for key, why in one.left_out.items()]
+    return {
+        "rows": rows,
+        "share": None if one.r_squared is None else decimal(100 * one.r_squared, 0),
+        "pairs": one.pairs,
+        "left_out": "; ".join(left_out),
+    }
+
+
+def _prediction(findings: Findings, task: str) -> dict[str, Any]:
+    """Returns a row per way of foretelling held-out languages."""
+    one = findings.predictions[task]
+    rows = [
+        {
+            "way": way,
+            "cells": [
+                decimal(skill.error),
+                f"{decimal(skill.low)} to {decimal(skill.high)}",
+                decimal(skill.r_squared, 2),
+            ],
+        }
+        for way, skill in one.skills.items()
+    ]
+    return {"rows": rows, "languages": one.languages}
 
 
 def _scores(findings: Findings, table: Transfer) -> dict[str, Any]:

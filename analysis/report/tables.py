@@ -249,6 +249,40 @@ def associations(findings: Findings) -> Table:
     return Table("associations", "What goes with the zero-shot score", columns, rows)
 
 
+def regressions(findings: Findings) -> Table:
+    """Returns the part that each feature has in its task's regression."""
+    rows: list[list[Any]] = []
+    for task, one in findings.regressions.items():
+        for key, term in one.terms.items():
+            cells = [term.beta, term.t, term.p, term.inflation]
+            rows.append([task, key, *cells, one.r_squared, one.pairs, None])
+        for key, why in one.left_out.items():
+            rows.append([task, key, *[None] * 4, one.r_squared, one.pairs, why])
+        if one.reason:
+            rows.append([task, None, *[None] * 4, None, one.pairs, one.reason])
+    columns = (
+        "task", "feature", "beta_standardised", "t", "p_mrqap", "variance_inflation",
+        "r_squared_of_all", "pairs", "left_out",
+    )  # fmt: skip
+    return Table("regressions", "Several features at once", columns, rows)
+
+
+def predictions(findings: Findings) -> Table:
+    """Returns how far off each way of foretelling a held-out language's scores is."""
+    rows: list[list[Any]] = []
+    for task, one in findings.predictions.items():
+        for way, skill in one.skills.items():
+            cells = [skill.error, skill.low, skill.high, skill.r_squared]
+            rows.append([task, way, *cells, one.pairs, one.languages, 100 * one.filled, None])
+        if one.reason:
+            rows.append([task, *[None] * 8, one.reason])
+    columns = (
+        "task", "foretold_by", "mean_absolute_error", "interval_95_low", "interval_95_high",
+        "r_squared", "predictions", "languages", "features_filled_percent", "cannot_be_computed",
+    )  # fmt: skip
+    return Table("predictions", "Languages held out, foretold", columns, rows)
+
+
 def lm_statistics(findings: Findings) -> Table:
     """Returns the LM statistics, best known language first."""
     metrics = [metric for metric in LM_METRICS if metric in findings.lm]
@@ -308,7 +342,8 @@ def every(findings: Findings) -> list[Table]:
     tables += [scores(findings, t) for t in findings.tables]
     tables += [sources(findings), xtreme(findings), transfer(findings)]
     tables += [pairs(findings), features(findings), correlations(findings)]
-    tables += [associations(findings)]
+    tables += [associations(findings), regressions(findings)]
+    tables += [predictions(findings)]
     tables += [lm_statistics(findings), settings(findings)]
     return [table for table in tables if table.rows]
 
