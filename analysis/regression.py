@@ -24,12 +24,15 @@ class Term:
 
     Attributes:
       beta: standardised coefficient: standard deviations of the score for one of the feature.
+      partial: partial correlation of feature and score, the others held; its p-value is `p`, for
+        it rises and falls with `t`.
       t: its ordinary t statistic, which is only compared with those of the relabellings.
       p: two-sided permutation p-value.
       inflation: variance inflation factor, 1 / (1 - R^2 of the feature on the others).
     """
 
     beta: float
+    partial: float
     t: float
     p: float
     inflation: float
@@ -91,6 +94,7 @@ def regress(
         ts = _t_statistics(permuted, standard_y, others)
         terms[name] = Term(
             beta=float(coefficients[number]),
+            partial=float(ts[0] / np.sqrt(ts[0] ** 2 + len(y) - len(columns) - 1)),
             t=float(ts[0]),
             p=share_as_extreme(ts),
             inflation=len(y) / float(left @ left),

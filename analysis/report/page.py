@@ -167,7 +167,12 @@ def _regression(findings: Findings, task: str) -> dict[str, Any]:
     rows = [
         {
             "label": label(key),
-            "cells": [decimal(t.beta, 2), p_number(t.p), decimal(t.inflation, 1)],
+            "cells": [
+                decimal(t.beta, 2),
+                decimal(t.partial, 2),
+                p_number(t.p),
+                decimal(t.inflation, 1),
+            ],
         }
         for key, t in one.terms.items()
     ]

@@ -254,14 +254,14 @@ def regressions(findings: Findings) -> Table:
     rows: list[list[Any]] = []
     for task, one in findings.regressions.items():
         for key, term in one.terms.items():
-            cells = [term.beta, term.t, term.p, term.inflation]
+            cells = [term.beta, term.partial, term.t, term.p, term.inflation]
             rows.append([task, key, *cells, one.r_squared, one.pairs, None])
         for key, why in one.left_out.items():
-            rows.append([task, key, *[None] * 4, one.r_squared, one.pairs, why])
+            rows.append([task, key, *[None] * 5, one.r_squared, one.pairs, why])
         if one.reason:
-            rows.append([task, None, *[None] * 4, None, one.pairs, one.reason])
+            rows.append([task, None, *[None] * 5, None, one.pairs, one.reason])
     columns = (
-        "task", "feature", "beta_standardised", "t", "p_mrqap", "variance_inflation",
+        "task", "feature", "beta_standardised", "partial_r", "t", "p_mrqap", "variance_inflation",
         "r_squared_of_all", "pairs", "left_out",
     )  # fmt: skip
     return Table("regressions", "Several features at once", columns, rows)

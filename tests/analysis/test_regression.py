@@ -26,6 +26,10 @@ def test_coefficients_and_inflation_are_statsmodels():
         assert term.beta == pytest.approx(fitted.params[number], abs=1e-8)
         assert term.t == pytest.approx(fitted.tvalues[number], abs=1e-8)
         assert term.inflation == pytest.approx(variance_inflation_factor(design, number), abs=1e-8)
+    held = sm.add_constant(columns[1])
+    left = [sm.OLS(values, held).fit().resid for values in (columns[0], y)]
+    partial = found.terms["first"].partial
+    assert partial == pytest.approx(np.corrcoef(left[0], left[1])[0, 1], abs=1e-8)
     assert found.r_squared == pytest.approx(fitted.rsquared, abs=1e-8)
     assert found.pairs == 42
 
