@@ -11,6 +11,7 @@ from analysis.correlation import Correlation, correlate
 from analysis.language_features import PairFeature
 from analysis.languages import kinship_order
 from analysis.lm_results import LmNumber, lm_numbers
+from analysis.mrqap import Regression, regress
 from analysis.pairs import PairMatrix
 from analysis.rank_correlation import PERMUTATIONS as RANK_PERMUTATIONS
 from analysis.rank_correlation import RankCorrelation, rank_correlate
@@ -23,6 +24,11 @@ SIGNIFICANT = 0.05
 
 LEXICAL = ("planted_lexicon", "word_overlap", "piece_overlap")
 SYNTACTIC = ("planted_syntax", "syntax", "syntax_imputed")
+
+TOGETHER = (
+    "syntax_imputed", "inventory", "family", "geography", "word_overlap", "lm_source", "lm_target",
+)  # fmt: skip
+"""What is regressed on together: one measured feature of each kind."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Findings:
       slopes: (task, feature key) -> slope of the score between the languages' levels.
       corrected: (task, feature key) -> method of `multiplicity` -> p of Pearson's r with the score,
         corrected for all features of the task.
+      regressions: task -> regression of the score on those of `TOGETHER` that every scored pair has.
       lm: metric -> language -> LM statistic.
       seed: seed of permutations and resamples.
       data_dir: where world.json and the pretraining text were looked for; None if nowhere.
@@ -56,6 +63,7 @@ class Findings:
     ranks: Mapping[tuple[str, str], RankCorrelation]
     slopes: Mapping[tuple[str, str], Slope]
     corrected: Mapping[tuple[str, str], Mapping[str, float | None]]
+    regressions: Mapping[str, Regression]
     lm: Mapping[str, Mapping[str, LmNumber]]
     seed: int
     permutations: int
@@ -142,6 +150,7 @@ def find(
         },
         slopes={(t.task, f.key): slope(t.score, f.values) for t, f in each},
         corrected=_corrected(main, known, correlations),
+        regressions={t.task: _regression(t, known, permutations, seed) for t in main},
         lm=lm,
         seed=seed,
         permutations=permutations,
@@ -163,6 +172,20 @@ def _corrected(
         for number, feature in enumerate(features):
             found[table.task, feature.key] = {m: by_method[m][number] for m in by_method}
     return found
+
+
+def _regression(
+    table: Transfer, features: Sequence[PairFeature], permutations: int, seed: int
+) -> Regression:
+    """Regresses the score on what is known of every scored pair: gaps would cost pairs."""
+    scored = table.score.off_diagonal()
+    chosen = {
+        feature.key: feature.values
+        for feature in features
+        if feature.key in TOGETHER
+        and not (scored & ~feature.values.reordered(table.languages).off_diagonal()).any()
+    }
+    return regress(table.score, chosen, permutations, seed)
 
 
 def _correlation(

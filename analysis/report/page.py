@@ -9,7 +9,7 @@ import jinja2
 
 from analysis.languages import name
 from analysis.lm_results import LM_METRICS
-from analysis.report import figures, palette, sentences, tables
+from analysis.report import figures, palette, sentences, tables, together
 from analysis.report.findings import SIGNIFICANT, Findings
 from analysis.report.words import decimal, metric_name, p_number, plain, task_kind, task_name
 from analysis.transfer import FORMS, Transfer
@@ -75,6 +75,7 @@ def _task(findings: Findings, table: Transfer, folder: Path) -> dict[str, Any]:
             for feature in figures.panels(findings, table)
         ],
         "correlations": _correlations(findings, table),
+        "together": together.view(findings, table),
         "scores": _scores(findings, table),
         "scores_file": f"scores_{table.task}_{table.metric}",
         "matrix_file": f"matrix_{table.task}_{table.metric}",

@@ -249,6 +249,24 @@ def associations(findings: Findings) -> Table:
     return Table("associations", "What goes with the zero-shot score", columns, rows)
 
 
+def regressions(findings: Findings) -> Table:
+    """Returns, of each task, the regression of the score on several features at once."""
+    rows = []
+    for task, fit in findings.regressions.items():
+        whole = [fit.pairs, fit.r2, fit.r2_p, fit.condition]
+        if fit.reason:
+            rows.append([task, None, *[None] * 5, *whole, fit.reason])
+        for key, one in fit.coefficients.items():
+            numbers = [one.beta, one.partial_r, one.p, one.p_naive, one.vif]
+            rows.append([task, key, *numbers, *whole, one.reason])
+    columns = (
+        "task", "feature", "beta", "partial_r", "p_permutation",
+        "p_naive_pairs_taken_as_independent", "variance_inflation", "pairs", "r2",
+        "r2_p_permutation", "condition_number", "cannot_be_computed",
+    )  # fmt: skip
+    return Table("regressions", "The zero-shot score on several features at once", columns, rows)
+
+
 def lm_statistics(findings: Findings) -> Table:
     """Returns the LM statistics, best known language first."""
     metrics = [metric for metric in LM_METRICS if metric in findings.lm]
@@ -308,7 +326,7 @@ def every(findings: Findings) -> list[Table]:
     tables += [scores(findings, t) for t in findings.tables]
     tables += [sources(findings), xtreme(findings), transfer(findings)]
     tables += [pairs(findings), features(findings), correlations(findings)]
-    tables += [associations(findings)]
+    tables += [associations(findings), regressions(findings)]
     tables += [lm_statistics(findings), settings(findings)]
     return [table for table in tables if table.rows]
 
