@@ -54,6 +54,7 @@ class Regression:
     Attributes:
       pairs: how many pairs these are.
       coefficients: feature -> what it adds to the others.
+      fitted: how many features are in the fit; those that are the same for all pairs are not.
       r2: share of transfer's variance that all explain together; None where nothing can be fitted.
       r2_p: its permutation p-value: all features relabelled together.
       condition: largest over smallest singular value of the standardised features that are fitted.
@@ -62,6 +63,7 @@ class Regression:
 
     pairs: int
     coefficients: Mapping[str, Coefficient] = dataclasses.field(default_factory=dict)
+    fitted: int = 0
     r2: float | None = None
     r2_p: float | None = None
     condition: float | None = None
@@ -85,7 +87,7 @@ def regress(
     pairs = int(complete.sum())
     columns = {key: f.values[complete] for key, f in zip(features, known, strict=True)}
     fitted = {key: x for key, x in columns.items() if pairs and not constant(x)}
-    reason = _unfit(outcome.values[complete], len(fitted))
+    reason = _unfit(outcome.values[complete], len(fitted)) if features else "no feature is known"
     if reason:
         return Regression(pairs, reason=reason)
 
@@ -109,6 +111,7 @@ def regress(
     return Regression(
         pairs=pairs,
         coefficients=coefficients,
+        fitted=len(fitted),
         r2=float(r2s[0]),
         r2_p=share_as_extreme(r2s),
         condition=None if deficient else float(singular[0] / singular[-1]),

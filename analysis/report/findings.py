@@ -47,7 +47,7 @@ class Findings:
       slopes: (task, feature key) -> slope of the score between the languages' levels.
       corrected: (task, feature key) -> method of `multiplicity` -> p of Pearson's r with the score,
         corrected for all features of the task.
-      regressions: task -> regression of the score on those of `TOGETHER` that every scored pair has.
+      regressions: task -> regression of the score on what is known of every pair in `TOGETHER`.
       lm: metric -> language -> LM statistic.
       seed: seed of permutations and resamples.
       data_dir: where world.json and the pretraining text were looked for; None if nowhere.

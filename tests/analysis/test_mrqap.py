@@ -124,7 +124,7 @@ GRID = np.arange(25.0).reshape(5, 5) ** 2 % 7
     [
         (np.full((3, 3), np.nan), [GRID[:3, :3]], "no pair"),
         (GRID, [np.full((5, 5), np.nan)], "no pair"),
-        (GRID, [], "every feature is the same"),
+        (GRID, [], "no feature is known"),
         (GRID, [np.ones((5, 5))], "every feature is the same"),
         (np.ones((5, 5)), [GRID], "score is the same"),
         (GRID[:2, :2], [np.array([[0, 1.0], [2.0, 0]])], "only 2 pairs"),
