@@ -121,14 +121,14 @@ def _without_correlation(scores: np.ndarray, feature: np.ndarray) -> str | None:
     if len(scores) < FEWEST_PAIRS:
         count = "one pair" if len(scores) == 1 else f"{len(scores)} pairs"
         return f"only {count}, too few to correlate"
-    if _constant(feature):
+    if constant(feature):
         return "the feature is the same for all pairs"
-    if _constant(scores):
+    if constant(scores):
         return "the score is the same for all pairs"
     return None
 
 
-def _constant(values: np.ndarray) -> bool:
+def constant(values: np.ndarray) -> bool:
     """Whether the numbers differ by no more than rounding."""
     return bool(np.ptp(values) <= 1e-9 * max(1e-6, float(np.abs(values).max())))
 

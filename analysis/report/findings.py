@@ -11,11 +11,11 @@ from analysis.correlation import Correlation, correlate
 from analysis.language_features import PairFeature
 from analysis.languages import kinship_order
 from analysis.lm_results import LmNumber, lm_numbers
+from analysis.mrqap import Regression, regress
 from analysis.pairs import PairMatrix
 from analysis.prediction import Prediction, foretell
 from analysis.rank_correlation import PERMUTATIONS as RANK_PERMUTATIONS
 from analysis.rank_correlation import RankCorrelation, rank_correlate
-from analysis.regression import Regression, regress
 from analysis.slope import Slope, slope
 from analysis.transfer import FORMS, Transfer, adjusted, main_transfers, transfers
 from mt5x.errors import UserError
@@ -25,9 +25,10 @@ SIGNIFICANT = 0.05
 
 LEXICAL = ("planted_lexicon", "word_overlap", "piece_overlap")
 SYNTACTIC = ("planted_syntax", "syntax", "syntax_imputed")
-TOGETHER = (SYNTACTIC, LEXICAL, ("phonology",), ("inventory",), ("family",), ("geography",),
-            ("lm_source",), ("lm_target",))  # fmt: skip
-"""What a regression and a prediction take together: of each group the first that is known."""
+TOGETHER = (
+    "syntax_imputed", "inventory", "family", "geography", "word_overlap", "lm_source", "lm_target",
+)  # fmt: skip
+"""What a regression and a prediction take together: one measured feature of each kind."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,10 +45,10 @@ class Findings:
       correlations: (task, feature key, form of transfer) -> correlation.
       ranks: (task, feature key) -> rank correlations with the score.
       slopes: (task, feature key) -> slope of the score between the languages' levels.
-      regressions: task -> the score on several features at once, `TOGETHER`.
       predictions: task -> how well `TOGETHER` foretell languages held out.
       corrected: (task, feature key) -> method of `multiplicity` -> p of Pearson's r with the score,
         corrected for all features of the task.
+      regressions: task -> regression of the score on what is known of every pair in `TOGETHER`.
       lm: metric -> language -> LM statistic.
       seed: seed of permutations and resamples.
       data_dir: where world.json and the pretraining text were looked for; None if nowhere.
@@ -62,9 +63,9 @@ class Findings:
     correlations: Mapping[tuple[str, str, str], Correlation]
     ranks: Mapping[tuple[str, str], RankCorrelation]
     slopes: Mapping[tuple[str, str], Slope]
-    regressions: Mapping[str, Regression]
     predictions: Mapping[str, Prediction]
     corrected: Mapping[tuple[str, str], Mapping[str, float | None]]
+    regressions: Mapping[str, Regression]
     lm: Mapping[str, Mapping[str, LmNumber]]
     seed: int
     permutations: int
@@ -150,16 +151,11 @@ def find(
             for table, feature in each
         },
         slopes={(t.task, f.key): slope(t.score, f.values) for t, f in each},
-        regressions={
-            table.task: regress(
-                table.score, _together(known), min(permutations, RANK_PERMUTATIONS), seed
-            )
-            for table in main
-        },
         predictions={
             table.task: foretell(table.score, _together(known), resamples, seed) for table in main
         },
         corrected=_corrected(main, known, correlations),
+        regressions={t.task: _regression(t, known, permutations, seed) for t in main},
         lm=lm,
         seed=seed,
         permutations=permutations,
@@ -169,10 +165,8 @@ def find(
 
 
 def _together(features: Sequence[PairFeature]) -> dict[str, PairMatrix]:
-    """Of each group of `TOGETHER` the first feature that is known."""
-    by_key = {feature.key: feature.values for feature in features}
-    first = (next((key for key in keys if key in by_key), None) for keys in TOGETHER)
-    return {key: by_key[key] for key in first if key is not None}
+    """What is known of `TOGETHER`."""
+    return {feature.key: feature.values for feature in features if feature.key in TOGETHER}
 
 
 def _corrected(
@@ -188,6 +182,20 @@ def _corrected(
         for number, feature in enumerate(features):
             found[table.task, feature.key] = {m: by_method[m][number] for m in by_method}
     return found
+
+
+def _regression(
+    table: Transfer, features: Sequence[PairFeature], permutations: int, seed: int
+) -> Regression:
+    """Regresses the score on what is known of every scored pair: gaps would cost pairs."""
+    scored = table.score.off_diagonal()
+    chosen = {
+        feature.key: feature.values
+        for feature in features
+        if feature.key in TOGETHER
+        and not (scored & ~feature.values.reordered(table.languages).off_diagonal()).any()
+    }
+    return regress(table.score, chosen, permutations, seed)
 
 
 def _correlation(

@@ -9,7 +9,7 @@ import jinja2
 
 from analysis.languages import name
 from analysis.lm_results import LM_METRICS
-from analysis.report import figures, palette, sentences, tables
+from analysis.report import figures, palette, sentences, tables, together
 from analysis.report.findings import SIGNIFICANT, Findings
 from analysis.report.words import decimal, metric_name, p_number, plain, task_kind, task_name
 from analysis.transfer import FORMS, Transfer
@@ -75,7 +75,7 @@ def _task(findings: Findings, table: Transfer, folder: Path) -> dict[str, Any]:
             for feature in figures.panels(findings, table)
         ],
         "correlations": _correlations(findings, table),
-        "regression": _regression(findings, table.task),
+        "together": together.view(findings, table),
         "prediction": _prediction(findings, table.task),
         "scores": _scores(findings, table),
         "scores_file": f"scores_{table.task}_{table.metric}",
@@ -154,35 +154,6 @@ def _beside(findings: Findings, task: str, key: str) -> dict[str, str | None]:
         shown["slope"] = decimal(line.value)
         shown["slope_interval"] = f"{decimal(line.low)} to {decimal(line.high)}"
     return shown
-
-
-def _regression(findings: Findings, task: str) -> dict[str, Any]:
-    """Returns a row per feature of the task's regression, and what it says as a whole."""
-    one = findings.regressions[task]
-
-    def label(key: str) -> str:
-        feature = findings.feature(key)
-        return key if feature is None else feature.label
-
-    rows = [
-        {
-            "label": label(key),
-            "cells": [
-                decimal(t.beta, 2),
-                decimal(t.partial, 2),
-                p_number(t.p),
-                decimal(t.inflation, 1),
-            ],
-        }
-        for key, t in one.terms.items()
-    ]
-    left_out = [f"{label(key)} ({why})" for key, why in one.left_out.items()]
-    return {
-        "rows": rows,
-        "share": None if one.r_squared is None else decimal(100 * one.r_squared, 0),
-        "pairs": one.pairs,
-        "left_out": "; ".join(left_out),
-    }
 
 
 def _prediction(findings: Findings, task: str) -> dict[str, Any]:

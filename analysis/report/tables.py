@@ -250,21 +250,21 @@ def associations(findings: Findings) -> Table:
 
 
 def regressions(findings: Findings) -> Table:
-    """Returns the part that each feature has in its task's regression."""
-    rows: list[list[Any]] = []
-    for task, one in findings.regressions.items():
-        for key, term in one.terms.items():
-            cells = [term.beta, term.partial, term.t, term.p, term.inflation]
-            rows.append([task, key, *cells, one.r_squared, one.pairs, None])
-        for key, why in one.left_out.items():
-            rows.append([task, key, *[None] * 5, one.r_squared, one.pairs, why])
-        if one.reason:
-            rows.append([task, None, *[None] * 5, None, one.pairs, one.reason])
+    """Returns, of each task, the regression of the score on several features at once."""
+    rows = []
+    for task, fit in findings.regressions.items():
+        whole = [fit.pairs, fit.r2, fit.r2_p, fit.condition]
+        if fit.reason:
+            rows.append([task, None, *[None] * 5, *whole, fit.reason])
+        for key, one in fit.coefficients.items():
+            numbers = [one.beta, one.partial_r, one.p, one.p_naive, one.vif]
+            rows.append([task, key, *numbers, *whole, one.reason])
     columns = (
-        "task", "feature", "beta_standardised", "partial_r", "t", "p_mrqap", "variance_inflation",
-        "r_squared_of_all", "pairs", "left_out",
+        "task", "feature", "beta", "partial_r", "p_permutation",
+        "p_naive_pairs_taken_as_independent", "variance_inflation", "pairs", "r2",
+        "r2_p_permutation", "condition_number", "cannot_be_computed",
     )  # fmt: skip
-    return Table("regressions", "Several features at once", columns, rows)
+    return Table("regressions", "The zero-shot score on several features at once", columns, rows)
 
 
 def predictions(findings: Findings) -> Table:

@@ -325,4 +325,10 @@ def test_what_stands_beside_r_is_in_the_table_and_on_the_page(tmp_path):
     assert panx.slope_95_low < 30.0 < panx.slope_95_high
     text = page.read_text(encoding="utf-8")
     assert "Holm" in text
+    fits = pd.read_csv(tmp_path / "report" / "tables" / "regressions.csv")
+    panx_fit = fits[fits.task == "panx"]
+    assert {"syntax_imputed", "family", "lm_source"} <= set(panx_fit.feature)
+    assert (panx_fit.variance_inflation >= 1).all()
+    percent = f"{100 * panx_fit.r2.iloc[0]:.0f}% of the variance of the score over 90 pairs"
+    assert percent in text
     assert len(pd.read_parquet(tmp_path / "report" / "results.parquet")) == len(rows())
