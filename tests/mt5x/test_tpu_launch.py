@@ -290,6 +290,8 @@ def test_interrupted_the_command_deletes_the_slice(cloud, package, tmp_path, num
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        # A test run in the background of a script has Ctrl-C ignored, and would hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not (fake.bucket / "step").exists() and time.monotonic() < deadline:
