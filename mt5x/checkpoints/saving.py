@@ -105,8 +105,12 @@ class CheckpointDirectory:
         try:
             self.wait()
             self._delete_old()
-        finally:
-            self._checkpointer.close()
+        except BaseException:
+            # What failed has been told; Orbax may tell it once more.
+            with contextlib.suppress(Exception):
+                self._checkpointer.close()
+            raise
+        self._checkpointer.close()
 
     def _delete_old(self) -> None:
         """Called only when nothing is being written, so the newest is whole."""
