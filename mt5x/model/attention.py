@@ -187,8 +187,8 @@ class Attention(nn.Module):
             value = value * dropout_mask.reshape(len(x), config.num_heads, -1, 1)
         if mask.ndim == 2:
             assert bias is not None
-            heads_last = [part.swapaxes(1, 2) for part in (query, source.key, value)]
-            mixed = fused_attention.attend(*heads_last, bias, mask)
+            query, key, value = (part.swapaxes(1, 2) for part in (query, source.key, value))
+            mixed = fused_attention.attend(query, key, value, bias, mask)
             return self.out(mixed.reshape(*x.shape[:2], -1))
         scores_dtype = jnp.float32 if config.float32_attention_logits else config.dtype
         scores = jnp.einsum(

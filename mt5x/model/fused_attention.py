@@ -14,6 +14,7 @@ backward took 3.8 ms, with XLA's products and softmax 5.8 ms and many times the 
 import jax
 import jax.numpy as jnp
 
+from mt5x.errors import UserError
 from mt5x.model.config import T5Config
 from mt5x.partitioning import on_one_device
 
@@ -25,27 +26,45 @@ SHORTEST = 256
 # Enough for rows of 65,535 segments; heads must be multiples of 8.
 _BITS = 16
 _GAP = 256.0
-# What cuDNN's kernel can take.
+# What cuDNN's kernel can take, and the oldest GPUs on which it was measured (Hopper).
 _WIDEST_HEAD = 128
+_COMPUTE_CAPABILITY = 9.0
 
 
 def serves(config: T5Config, length: int) -> bool:
     """Whether the encoder's self-attention over `length` positions goes through the kernel.
 
-    `config.attention_kernel` says; 'auto' takes it where it was measured to be faster: on one GPU,
-    in bfloat16, from `SHORTEST` positions on.
+    `config.attention_kernel` says; 'auto' takes it where it was measured to be faster: on one GPU
+    of Hopper's kind or newer, in bfloat16, from `SHORTEST` positions on. Off a GPU, 'cudnn' is the
+    same arithmetic by XLA.
+
+    Raises:
+        UserError: 'cudnn' is asked for, on a GPU, with what the kernel does not take.
     """
-    if config.attention_kernel != "auto":
-        return config.attention_kernel == "cudnn"
-    return (
-        jax.default_backend() == "gpu"
-        and on_one_device()
-        and config.dtype == jnp.bfloat16
-        and length >= SHORTEST
-        and length % 64 == 0
+    taken = (
+        config.dtype == jnp.bfloat16
         and config.head_dim % 8 == 0
         and config.head_dim + _BITS <= _WIDEST_HEAD
     )
+    on_gpu = jax.default_backend() == "gpu"
+    if config.attention_kernel == "cudnn" and on_gpu and not taken:
+        raise UserError(
+            "ATTENTION_KERNEL='cudnn' needs DTYPE='bfloat16' and heads of a multiple of 8 up to "
+            f"{_WIDEST_HEAD - _BITS}, not {config.dtype.name} and {config.head_dim}: set "
+            "ATTENTION_KERNEL='auto'"
+        )
+    if config.attention_kernel != "auto":
+        return config.attention_kernel == "cudnn"
+    measured = on_gpu and compute_capability() >= _COMPUTE_CAPABILITY and on_one_device()
+    return measured and taken and length >= SHORTEST and length % 64 == 0
+
+
+def compute_capability() -> float:
+    """That of the first device, such as 9.0; 0 where it is no NVIDIA GPU."""
+    try:
+        return float(getattr(jax.devices()[0], "compute_capability", 0.0))
+    except ValueError:  # AMD's are names.
+        return 0.0
 
 
 def attend(query: Array, key: Array, value: Array, bias: Array, segments: Array) -> Array:

@@ -50,7 +50,7 @@ def segment_layouts() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("layout", segment_layouts())
 def test_segments_in_the_heads_are_a_mask(layout):
     segments = jnp.asarray(segment_layouts()[layout], jnp.int32)
-    dtype, tolerance = (jnp.bfloat16, 2e-2) if ON_GPU else (jnp.float32, 1e-4)
+    dtype, tolerance = (jnp.bfloat16, 2e-2) if ON_GPU else (jnp.float32, 5e-5)
     arrays = factors(dtype)
     wanted, pull = jax.vjp(partial(masked, segments=segments), *arrays)
     found, pull_fused = jax.vjp(partial(fused_attention.attend, segments=segments), *arrays)
@@ -81,19 +81,30 @@ def test_the_network_s_loss_and_gradients_are_the_same():
     wanted = loss_and_gradients(SMALL, params, batch)
     found = loss_and_gradients(fused, params, batch)
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
-        assert np.linalg.norm(one - other) <= 5e-4 * np.linalg.norm(other)
+        # What all positions of a segment keep costs each score some digits: 5e-5 was seen.
+        assert np.linalg.norm(one - other) <= 1.5e-4 * np.linalg.norm(other)
 
 
 def test_it_serves_where_it_was_faster(monkeypatch):
     half = dataclasses.replace(SMALL, dtype="bfloat16", head_dim=64)
     assert fused_attention.serves(half, 1024) == ON_GPU
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert not fused_attention.serves(half, 1024) or ON_GPU
+    monkeypatch.setattr(fused_attention, "compute_capability", lambda: 9.0)
     assert fused_attention.serves(half, 1024)
     assert not fused_attention.serves(half, 128)
     assert not fused_attention.serves(dataclasses.replace(half, dtype="float32"), 1024)
     assert not fused_attention.serves(dataclasses.replace(half, head_dim=128), 1024)
     assert not fused_attention.serves(dataclasses.replace(half, attention_kernel="xla"), 1024)
     assert fused_attention.serves(dataclasses.replace(half, attention_kernel="cudnn"), 128)
+
+
+def test_what_the_kernel_of_a_gpu_does_not_take_is_refused_there(monkeypatch):
+    asked = dataclasses.replace(SMALL, attention_kernel="cudnn", dtype="float32")
+    assert fused_attention.serves(asked, 1024) or ON_GPU
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    with pytest.raises(UserError, match=r"needs DTYPE='bfloat16'.*not float32 and 8"):
+        fused_attention.serves(asked, 1024)
 
 
 def test_an_unknown_kernel_is_refused():
