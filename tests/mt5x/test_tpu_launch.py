@@ -277,6 +277,15 @@ def test_a_slice_that_cannot_be_deleted_is_named_with_the_command(package):
     assert "gcloud compute tpus tpu-vm delete panx --zone=us-west4-a --quiet" in str(error.value)
 
 
+# A test run in the background of a script has Ctrl-C ignored, and hands that down.
+HEARS_CTRL_C = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from scripts.main import main
+sys.exit(main())
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_the_command_deletes_the_slice(cloud, package, tmp_path, number):
     fake = cloud("slow")
@@ -285,13 +294,11 @@ def test_interrupted_the_command_deletes_the_slice(cloud, package, tmp_path, num
         f"--wheel={package.wheel}", "--poll_seconds=0.05", "--", *JOB.arguments,
     ]  # fmt: skip
     process = subprocess.Popen(
-        [sys.executable, "-m", "scripts.main", *arguments],
+        [sys.executable, "-c", HEARS_CTRL_C, *arguments],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        # A test run in the background of a script has Ctrl-C ignored, and would hand that down.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not (fake.bucket / "step").exists() and time.monotonic() < deadline:
