@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from analysis.conditions import is_plain
 from analysis.pairs import Pair, PairMatrix, mean_or_none
 from mt5x.errors import UserError
 from mt5x.studies.results import MAJORITY_BASELINE, ResultRow
@@ -109,7 +110,7 @@ def main_metric(task: str) -> str | None:
 
 
 def transfers(rows: Iterable[ResultRow], stage: str | None = None) -> list[Transfer]:
-    """Returns one table per task and metric, main metrics first.
+    """Returns one table per task and metric of plain transfer, main metrics first.
 
     Of several splits the one that covers most pairs counts ('test' before others when equal), of
     several selections 'last', of several steps the last.
@@ -124,7 +125,7 @@ def transfers(rows: Iterable[ResultRow], stage: str | None = None) -> list[Trans
     grouped: dict[tuple[str, str], list[ResultRow]] = defaultdict(list)
     for row in rows:
         wanted = row.stage == MAJORITY_BASELINE or stage in (None, row.stage)
-        if row.task != LM_TASK and wanted:
+        if row.task != LM_TASK and wanted and is_plain(row):
             grouped[row.task, row.metric].append(row)
     tables = []
     for (task, metric), group in grouped.items():

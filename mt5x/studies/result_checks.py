@@ -16,8 +16,10 @@ OTHER_UNITS: Mapping[str, tuple[float, str]] = {"lm_nll": (0.0, "nats")}
 
 _TEXTS = ("study", "stage", "task", "target", "split", "metric", "selection")
 _COUNTS = ("seed", "num_examples", "step")
+_TEXTS_OR_NONE = ("model", "intermediate", "intermediate_language", "perturbation")
+_COUNTS_OR_NONE = ("intermediate_size", "source_size", "shots", "strength")
 _KEY = ("study", "stage", "seed", "task", "source", "target", "split", "metric", "step",
-        "selection")  # fmt: skip
+        "selection", "condition")  # fmt: skip
 
 
 def check_fields(found: Any, fields: Sequence[dataclasses.Field[Any]], where: str) -> None:
@@ -47,6 +49,14 @@ def check_fields(found: Any, fields: Sequence[dataclasses.Field[Any]], where: st
     for name in _COUNTS:
         if not _is_whole(found[name]) or found[name] < 0:
             raise UserError(f"{where}: {name} must be a whole number from 0 on, not {found[name]}")
+    for name in _TEXTS_OR_NONE:
+        value = found.get(name)
+        if value is not None and (not isinstance(value, str) or not value):
+            raise UserError(f"{where}: {name} must be a text or null, not {value!r}")
+    for name in _COUNTS_OR_NONE:
+        value = found.get(name)
+        if value is not None and (not _is_whole(value) or value < 0):
+            raise UserError(f"{where}: {name} must be a whole number from 0 on, not {value!r}")
     source = found["source"]
     if source is not None and (not isinstance(source, str) or not source):
         raise UserError(f"{where}: source must be a language or null, not {source!r}")

@@ -19,6 +19,33 @@ MAJORITY_BASELINE = "majority_baseline"
 
 
 @dataclasses.dataclass(frozen=True)
+class Condition:
+    """What else a score depends on, besides its task, source and target; None where nothing varies.
+
+    Attributes:
+      model: the base model, such as 'mt5_base'; None where there is but one.
+      intermediate: what the model was trained on before the target task, such as 'qqp'; None where
+        it was nothing.
+      intermediate_language: the language of that.
+      intermediate_size: training examples of it; None is all that there are.
+      source_size: training examples of the source languages; None is all that there are.
+      shots: labelled examples of the target language that were trained on, 0 in zero-shot; None
+        where the target is not told apart from the source, as in a study without shots.
+      perturbation: kind of noise in what is evaluated, such as 'typos'; None is the clean test set.
+      strength: of the noise, in percent; None where there is none.
+    """
+
+    model: str | None = None
+    intermediate: str | None = None
+    intermediate_language: str | None = None
+    intermediate_size: int | None = None
+    source_size: int | None = None
+    shots: int | None = None
+    perturbation: str | None = None
+    strength: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class ResultRow:
     """One number and everything it depends on.
 
@@ -27,7 +54,7 @@ class ResultRow:
       stage: name of the stage that produced the number.
       seed: random seed of the stage.
       task: data set, such as 'panx'.
-      source: language trained on; None where no fine-tuning is involved.
+      source: language trained on, or several as 'en+hi+sw'; None where no fine-tuning is involved.
       target: language evaluated.
       split: split evaluated.
       metric: name of the metric, such as 'span_f1'.
@@ -37,6 +64,8 @@ class ResultRow:
       selection: how the checkpoint was chosen: 'last', or 'best FIGURE on SPLIT'; what was chosen
         by a target language is not zero-shot.
       provenance: stage hash, commit, versions.
+      model, intermediate, intermediate_language, intermediate_size, source_size, shots,
+        perturbation, strength: as in `Condition`.
     """
 
     study: str
@@ -52,6 +81,22 @@ class ResultRow:
     step: int
     selection: str = "last"
     provenance: dict[str, Any] = dataclasses.field(default_factory=dict)
+    model: str | None = None
+    intermediate: str | None = None
+    intermediate_language: str | None = None
+    intermediate_size: int | None = None
+    source_size: int | None = None
+    shots: int | None = None
+    perturbation: str | None = None
+    strength: int | None = None
+
+    @property
+    def condition(self) -> Condition:
+        """What else the value depends on."""
+        return Condition(**{name: getattr(self, name) for name in CONDITION_FIELDS})
+
+
+CONDITION_FIELDS = tuple(field.name for field in dataclasses.fields(Condition))
 
 
 def write_rows(path: str | os.PathLike[str], rows: Iterable[ResultRow]) -> None:
