@@ -28,7 +28,7 @@ def plain(rows: Sequence[ResultRow]) -> list[ResultRow]:
 
 def changed(condition: Condition, **fields: object) -> Condition:
     """Returns the condition with some of its fields set, such as `perturbation=None`."""
-    return Condition(**{**vars(condition), **fields})  # type: ignore[arg-type]
+    return Condition(**{**vars(condition), **fields})
 
 
 def sources(row: ResultRow) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Plain transfer is told apart from what was done to a model besides."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from mt5x.studies.results import ResultRow
 
 ROW = ResultRow("s", "finetune", 0, "panx", "en", "ar", "test", "span_f1", 12.5, 10, 3)
 
-OTHERS = {
+OTHERS: dict[str, dict[str, Any]] = {
     "intermediate": {"intermediate": "qqp", "intermediate_language": "en"},
     "half of the source": {"source_size": 100},
     "shots": {"shots": 10},
