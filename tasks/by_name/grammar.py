@@ -14,6 +14,7 @@ TRAIN_ONLY = ":train"
 
 _SUFFIX = re.compile(r":([a-z_]+)([0-9]{1,12})(?:\.s([0-9]{1,12}))?")
 _SOURCES = re.compile(r"(\w+)_sources\.([a-z]+)\.([0-9]+)")
+_CHOSEN = re.compile(r"(\w+)_from\.([a-z]+(?:_[a-z]+)*)")
 _FEW_SHOT = re.compile(r"(\w+)_fewshot\.(\w+)\.(\w+)")
 
 
@@ -36,6 +37,14 @@ class Sources:
     data: str
     order: str
     count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """`{data}_from.en_hi_sw`: a mixture that trains on the languages that it names."""
+
+    data: str
+    languages: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +94,12 @@ def sources(name: str) -> Sources | None:
     """Returns the parts of the name of a mixture of several sources, or None."""
     match = _SOURCES.fullmatch(name)
     return Sources(match[1], match[2], int(match[3])) if match else None
+
+
+def chosen(name: str) -> Chosen | None:
+    """Returns the parts of the name of a mixture of named source languages, or None."""
+    match = _CHOSEN.fullmatch(name)
+    return Chosen(match[1], tuple(match[2].split("_"))) if match else None
 
 
 def few_shot(name: str) -> FewShot | None:

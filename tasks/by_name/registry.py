@@ -83,6 +83,8 @@ def made(name: str) -> Provider | None:
 def _make(name: str) -> Provider | None:
     if asked := grammar.sources(name):
         return sources.several(name, asked, _task)
+    if (chosen := grammar.chosen(name)) and sources.trained(chosen.data):
+        return sources.chosen(name, chosen, _task)
     if few := grammar.few_shot(name):
         sources.check_few_shot(name, few)
     if name.endswith(TRAIN_ONLY):

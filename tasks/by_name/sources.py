@@ -16,7 +16,7 @@ import seqio
 
 from tasks import languages
 from tasks.by_name import text_stage
-from tasks.by_name.grammar import CUT, FewShot, Sources, Suffix
+from tasks.by_name.grammar import CUT, Chosen, FewShot, Sources, Suffix
 from tasks.errors import DataError, nearest
 
 # The number that a misspelt few-shot name is offered with.
@@ -61,6 +61,16 @@ def several(name: str, asked: Sources, find: Find) -> seqio.Mixture:
     return _mixture(name, asked.data, [find(codes[code]) for code in first])
 
 
+def chosen(name: str, asked: Chosen, find: Find) -> seqio.Mixture:
+    """Returns the mixture that trains on the named languages and evaluates all."""
+    codes = _trained(asked.data)
+    for code in asked.languages:
+        _check_trained(name, asked.data, code, codes)
+        if asked.languages.count(code) > 1:
+            raise DataError(f"'{name}' names the language '{code}' twice")
+    return _mixture(name, asked.data, [find(codes[code]) for code in asked.languages])
+
+
 def few_shot(name: str, asked: FewShot, suffix: Suffix, find: Find) -> seqio.Mixture:
     """Returns the mixture of a full source and `suffix.amount` examples of a target."""
     check_few_shot(name, asked)
@@ -72,12 +82,7 @@ def check_few_shot(name: str, asked: FewShot) -> None:
     """Raises a DataError where the data set, or a language of it, is not there."""
     codes = _trained(asked.data)
     for code in (asked.source, asked.target):
-        if code not in codes:
-            near = nearest(code, codes)
-            raise DataError(
-                f"'{name}' names the language '{code}', but {asked.data} trains on "
-                f"{' '.join(codes)}{near}"
-            )
+        _check_trained(name, asked.data, code, codes)
     if asked.source == asked.target:
         raise DataError(
             f"'{name}' names '{asked.source}' as source and as target; did you mean "
@@ -99,6 +104,14 @@ def _trained(data: str) -> dict[str, str]:
         near = nearest(data, known) or f"; there are {' '.join(known)}"
         raise DataError(f"there is no data set '{data}' with train tasks{near}")
     return codes
+
+
+def _check_trained(name: str, data: str, code: str, codes: Iterable[str]) -> None:
+    if code not in codes:
+        raise DataError(
+            f"'{name}' names the language '{code}', but {data} trains on "
+            f"{' '.join(codes)}{nearest(code, codes)}"
+        )
 
 
 def _mixture(name: str, data: str, training: Iterable[seqio.Task]) -> seqio.Mixture:

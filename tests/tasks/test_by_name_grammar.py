@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tasks  # noqa: F401 (registers)
 from tasks.by_name import grammar, registry
-from tasks.by_name.grammar import FewShot, Sources, Suffix
+from tasks.by_name.grammar import Chosen, FewShot, Sources, Suffix
 from tasks.errors import DataError
 
 SUFFIXES = st.builds(
@@ -51,6 +51,8 @@ def test_any_text_is_read_as_it_is_written_or_refused(name: str) -> None:
 def test_mixtures_of_languages() -> None:
     assert grammar.sources("xnli_sources.resources.3") == Sources("xnli", "resources", 3)
     assert grammar.few_shot("mlqa_cross_fewshot.en.sw") == FewShot("mlqa_cross", "en", "sw")
+    assert grammar.chosen("xnli_from.en_hi") == Chosen("xnli", ("en", "hi"))
+    assert grammar.chosen("xnli_from.EN") is None
     for other in ("xnli_zeroshot", "xnli_sources", "xnli_sources.resources", "news_sources.en"):
         assert grammar.sources(other) is None
         assert grammar.few_shot(other) is None

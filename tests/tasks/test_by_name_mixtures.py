@@ -94,6 +94,20 @@ def test_sources_are_nested_in_the_order_that_the_name_states(order: str) -> Non
         before = names
 
 
+def test_sources_that_a_name_chooses() -> None:
+    mixture = seqio.get_mixture_or_task("panx_from.sw_en")
+    names = {task.name for task in mixture.tasks if "train" in task.splits}
+    assert names == {"panx_train.sw", "panx_train.en"}
+    assert evaluated(mixture.name) == evaluated("panx_eval")
+    with pytest.raises(DataError, match="names the language 'xx'"):
+        seqio.get_mixture_or_task("panx_from.en_xx")
+    with pytest.raises(DataError, match="names the language 'en' twice"):
+        seqio.get_mixture_or_task("panx_from.en_en")
+    # Such a name may be the user's own.
+    with pytest.raises(ValueError, match="news_from.en"):
+        seqio.get_mixture_or_task("news_from.en")
+
+
 def test_languages_that_only_other_data_trains_on() -> None:
     """XQuAD and MLQA train on SQuAD in English and on its translations."""
     for data in ("xquad", "mlqa"):
