@@ -7,10 +7,7 @@ the others with them.
 
 from collections.abc import Sequence
 
-from mt5x.studies.results import Condition, ResultRow
-
-SEVERAL = "+"
-"""Stands between the languages of a source that is several, as in 'en+hi+sw'."""
+from mt5x.studies.results import SEVERAL, Condition, ResultRow
 
 PLAIN = Condition()
 

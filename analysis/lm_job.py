@@ -11,7 +11,7 @@ from mt5x.errors import UserError
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner
 from mt5x.progress import Progress
-from mt5x.studies.runner import Figures
+from mt5x.studies.store import Figures
 
 TASK = "mc4_span_corruption.{language}"
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from mt5x import config
 from mt5x.memory_plan import Setting
-from mt5x.studies import cost, fitting, plan, workload
+from mt5x.studies import cost, fitting, workload
 from mt5x.studies.accelerators import Accelerator
 from mt5x.studies.cost import Assumptions, Cost
-from mt5x.studies.plan import Stage
+from mt5x.studies.stage import Stage, gin_bindings
 from mt5x.studies.workload import Reader, Workload
 
 
@@ -56,7 +56,7 @@ def read(stages: Sequence[Stage], reader: Reader = Reader()) -> dict[str, Worklo
         work = workload.NOTHING
         if stage.kind in workload.ON_DEVICES:
             folders = {name: name for name in (*stage.parents, "folder")}
-            bindings = plan.gin_bindings(stage.macros, folders)
+            bindings = gin_bindings(stage.macros, folders)
             config.load(stage.gin_files, [*bindings, workload.WITHOUT_VOCABULARY])
             work = reader.of_loaded_config(stage.kind, [works[name] for name in stage.parents])
         works[stage.name] = work

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from mt5x import config
 from mt5x.launch.job import Ended, Job
 from mt5x.run_record import environment
-from mt5x.studies import fitting, forecast, plan, runner, stage_jobs
+from mt5x.studies import fitting, forecast, runner, stage_jobs, store, study_rows
 from mt5x.studies.accelerators import Accelerator
-from mt5x.studies.plan import Stage, Study
+from mt5x.studies.expansion import expand
+from mt5x.studies.plan import Study
+from mt5x.studies.stage import Stage
+from mt5x.studies.store import Figures
 
 
 class Elsewhere(Protocol):
@@ -58,19 +60,16 @@ def run(study: Study, jobs: Mapping[str, runner.Job], elsewhere: Elsewhere) -> P
     Raises:
       UserError: some stages failed; what ended well is kept.
     """
-    stages = plan.expand(study)
-    folders = runner.folders_of(study, stages)
-    waiting = [stage for stage in stages if not runner.is_done(folders[stage.name])]
+    stages = expand(study)
+    folders = store.folders_of(study, stages)
+    waiting = [stage for stage in stages if not store.is_done(folders[stage.name])]
     print(f"{len(stages) - len(waiting)} of {len(stages)} stages are done", file=sys.stderr)
     fitted = _fitted(stages, elsewhere)
     record = environment() if waiting else {}
 
-    def finish(stage: Stage, figures: Callable[[], runner.Figures]) -> None:
-        folder = folders[stage.name]
-        places = {name: str(folders[name]) for name in stage.parents} | {"folder": str(folder)}
-        config.load(stage.gin_files, plan.gin_bindings(stage.macros, places))
-        measured = figures()
-        runner.finish(study, stage, folder, measured, config.macro("CHECKPOINT_PATH"), record)
+    def finish(stage: Stage, figures: Callable[[], Figures]) -> None:
+        runner.load(stage, folders)
+        runner.finish(stage, folders, figures(), record)
 
     for stage in waiting:
         if stage.kind not in stage_jobs.COMMANDS:
@@ -92,7 +91,7 @@ def run(study: Study, jobs: Mapping[str, runner.Job], elsewhere: Elsewhere) -> P
         ]
         at = {name: folders[stage.name] for name, stage in remote.items()}
         elsewhere.run(handed, at, ended)
-    return runner.write_table(study, stages, folders)[0]
+    return study_rows.write_table(study, stages, folders)
 
 
 def _job(

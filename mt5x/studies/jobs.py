@@ -6,7 +6,7 @@ from mt5x import config, evaluation, inference, input_pipeline, train_loop
 from mt5x.checkpoints import formats
 from mt5x.evaluation import TaskScores
 from mt5x.models import EncoderDecoderModel
-from mt5x.studies.runner import Figures
+from mt5x.studies.store import Figures
 
 
 def train(title: str) -> Figures:

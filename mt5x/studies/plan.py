@@ -1,48 +1,125 @@
-"""A study as data: what varies, and the stages that follow from it.
+"""The declaration of a study: what varies, and the question. A study file binds it by gin.
 
-A stage is named by the hash of all that determines it: its resolved config, its parents, the data
-and the version of this code. A finished stage is found again under that name and never redone.
+    base model -> intermediate task -> target task in each source -> few shots -> evaluation
+
+Every combination is one path through the stages that follow from it (`expansion`).
 """
 
 import dataclasses
-import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from mt5x import __version__, config
+from mt5x.errors import UserError
 
-# Written into every stage's hash: raise it when a change of code changes results.
-RESULTS_VERSION = 1
 
-# Macros that name a figure of a run's evaluations.
-_NAMED_FIGURES = frozenset({"KEEP_BEST_METRIC", "EARLY_STOPPING_METRIC"})
+@dataclasses.dataclass(frozen=True)
+class Base:
+    """A model to begin with.
+
+    Attributes:
+      name: in the result table, such as 'mt5_base'; None where there is one model only.
+      model: gin file of the network.
+      checkpoint: pretrained parameters; None where the study pretrains.
+      pretraining: gin macros of pretraining by span corruption; None where a checkpoint is given.
+    """
+
+    name: str | None
+    model: str
+    checkpoint: str | None = None
+    pretraining: Mapping[str, Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Intermediate:
+    """Training between the base model and the target task.
+
+    Attributes:
+      name: in the result table, such as 'qqp'.
+      mixture: SeqIO task or mixture trained on; '{language}' stands for the language, '{size}' for
+        ':n1000' or, where all is trained on, nothing.
+      languages: languages in which it is done, one after another: a path for each. Several joined
+        by '+', such as 'en+es', are written 'en_es' in the mixture's name.
+      sizes: numbers of training examples, None for all: a path for each.
+      macros: gin macros of the training, beside the study's `finetuning`.
+    """
+
+    name: str
+    mixture: str
+    languages: Sequence[str] = ("en",)
+    sizes: Sequence[int | None] = (None,)
+    macros: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuses sizes that the mixture's name has no place for."""
+        if "{size}" not in self.mixture and any(size is not None for size in self.sizes):
+            raise UserError(
+                f"the intermediate task {self.name} has sizes: write '{{size}}' into its mixture, "
+                f"as in '{self.mixture}{{size}}'"
+            )
+        if any(size is not None and size < 1 for size in self.sizes):
+            raise UserError(
+                f"the sizes of the intermediate task {self.name} begin with 1: training on nothing "
+                "is the study's without_intermediate"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
 class Transfer:
-    """One target task: fine-tune on each source language, evaluate on each target language.
+    """One target task: fine-tune on each source, evaluate in each target language.
 
     Attributes:
       task: name in the result table, such as 'panx'.
-      languages: sources and targets alike.
-      mixture: SeqIO mixture with the source's training task and all evaluation tasks, with
-        '{source}' for the language.
-      train_task: SeqIO task that holds a language's own training examples, '{language}'.
+      languages: target languages, and the sources where `sources` names none.
+      mixture: SeqIO mixture trained on, with '{source}' for the language ('en_hi' for 'en+hi');
+        None evaluates the base or intermediate model itself, as for retrieval.
+      train_task: SeqIO task that holds a language's own training examples, '{language}'; for the
+        majority baseline.
       eval_task: SeqIO task of a language's evaluation examples, '{language}'.
       macros: gin macros of the fine-tuning, such as TASK_FEATURE_LENGTHS.
       split: evaluated split.
+      sources: languages trained on, or several joined by '+'.
+      evaluated: SeqIO mixture that holds the eval tasks, '{source}'; None: `mixture`.
+      trains: what the fine-tuning is called; tasks that fine-tune alike share it under one name.
+      shots: numbers of labelled examples of the target language that the tuned model is then
+        trained on, each target by itself.
+      few_shot_mixture: SeqIO task or mixture of these, '{language}' and '{shots}'.
+      few_shot_macros: gin macros of that training.
+      few_shot_languages: targets that get shots; None: all but the source.
+      perturbations: kinds and strengths of noise, such as 'typos10', in which the zero-shot models
+        are evaluated, too.
+      after: names of the intermediate tasks that it is done after; None: all of the study.
     """
 
     task: str
     languages: Sequence[str]
-    mixture: str
-    train_task: str
+    mixture: str | None
+    train_task: str | None
     eval_task: str
     macros: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     split: str = "validation"
+    sources: Sequence[str] | None = None
+    evaluated: str | None = None
+    trains: str | None = None
+    shots: Sequence[int] = ()
+    few_shot_mixture: str | None = None
+    few_shot_macros: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    few_shot_languages: Sequence[str] | None = None
+    perturbations: Sequence[str] = ()
+    after: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what lacks its other half."""
+        if self.mixture is None and self.evaluated is None:
+            raise UserError(f"{self.task} names neither a mixture to train on nor one to evaluate")
+        if self.shots and (self.few_shot_mixture is None or self.mixture is None):
+            raise UserError(f"{self.task} has shots: name its mixture and its few_shot_mixture")
+
+    @property
+    def trained_sources(self) -> Sequence[str | None]:
+        """The sources, or None alone where nothing is trained."""
+        if self.mixture is None:
+            return (None,)
+        return self.languages if self.sources is None else self.sources
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,192 +129,66 @@ class Study:
     Attributes:
       name: folder and result rows carry it.
       question: what the report answers.
-      model: gin file of the model.
       data_dir: TFDS_DATA_DIR of all stages.
-      output_dir: where stages, results and report go.
+      output_dir: where results and report go.
       transfers: the target tasks.
+      model: gin file of the one base model.
+      checkpoint: its pretrained parameters; None where the study pretrains.
       pretraining: gin macros of the pretraining by span corruption.
-      lm_statistics: gin macros of the LM statistics of the pretrained model.
+      bases: several base models, in the place of the three.
+      lm_statistics: gin macros of the LM statistics of the pretrained model; None: none.
+      intermediates: training between the base model and the target tasks: a path for each.
+      without_intermediate: also the path that goes from the base model straight to the target.
       finetuning: gin macros that all fine-tunings share. A figure in them may hold '{source}' for
         the language trained on: with KEEP_BEST_METRIC='eval/panx_eval.{source}/span_f1' the
-        checkpoint that is best in it is evaluated.
+        checkpoint that is best in it is evaluated. STEP_OFFSET counts the base model's steps; those
+        of the stages between are added.
       evaluation: gin macros of the evaluations, such as EVALUATOR_NUM_EXAMPLES.
       macros: gin macros of every training.
       seeds: one full set of stages for each.
+      pretraining_seed: all seeds begin with the model pretrained with this one; None: each its own.
+      stages_dir: where the stages lie, which studies share; None: 'stages' beside `output_dir`.
     """
 
     name: str
     question: str
-    model: str
     data_dir: str
     output_dir: str
     transfers: Sequence[Transfer]
-    pretraining: Mapping[str, Any]
-    lm_statistics: Mapping[str, Any]
+    model: str | None = None
+    checkpoint: str | None = None
+    pretraining: Mapping[str, Any] | None = None
+    bases: Sequence[Base] = ()
+    lm_statistics: Mapping[str, Any] | None = None
+    intermediates: Sequence[Intermediate] = ()
+    without_intermediate: bool = True
     finetuning: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     evaluation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     macros: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     seeds: Sequence[int] = (0,)
+    pretraining_seed: int | None = None
+    stages_dir: str | None = None
 
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """One job of a study.
-
-    Attributes:
-      name: readable, unique in the study.
-      kind: 'train', 'evaluate', 'lm_statistics' or 'majority_baseline'.
-      gin_files: its configuration.
-      macros: its bindings; '{folder}' stands for its own folder, '{NAME}' for the folder of the
-        parent called NAME, and '{NAME}/best' for the best checkpoint in that.
-      parents: names of the stages whose output it reads.
-      seed: random seed.
-      task: as in the result table.
-      source: language trained on, if any.
-      split: evaluated split.
-    """
-
-    name: str
-    kind: str
-    gin_files: tuple[str, ...]
-    macros: Mapping[str, Any]
-    parents: tuple[str, ...]
-    seed: int
-    task: str
-    source: str | None = None
-    split: str = "validation"
-
-
-def expand(study: Study) -> list[Stage]:
-    """Returns the stages of a study, parents first."""
-    return [stage for seed in study.seeds for stage in _stages_of_seed(study, seed)]
-
-
-def _stages_of_seed(study: Study, seed: int) -> list[Stage]:
-    suffix = f"-seed{seed}"
-    common = {**study.macros, "RANDOM_SEED": seed}
-    pretrain = Stage(
-        name=f"pretrain{suffix}",
-        kind="train",
-        gin_files=(study.model, "t5x_configs/runs/pretrain.gin"),
-        macros={**common, **study.pretraining, "MODEL_DIR": "{folder}"},
-        parents=(),
-        seed=seed,
-        task="mc4_span_corruption",
-    )
-    lm_statistics = Stage(
-        name=f"lm_statistics{suffix}",
-        kind="lm_statistics",
-        gin_files=(study.model, "t5x_configs/runs/lm_statistics.gin"),
-        macros={**study.lm_statistics, "CHECKPOINT_PATH": f"{{{pretrain.name}}}"},
-        parents=(pretrain.name,),
-        seed=seed,
-        task="mc4_span_corruption",
-    )
-    stages = [pretrain, lm_statistics]
-    for transfer in study.transfers:
-        stages.append(_baseline(study, transfer, seed))
-        for source in transfer.languages:
-            finetuning = {**common, **study.finetuning, **transfer.macros}
-            for name in _NAMED_FIGURES & finetuning.keys():
-                if finetuning[name] is not None:
-                    finetuning[name] = finetuning[name].format(source=source)
-            chosen = "/best" if finetuning.get("KEEP_BEST_METRIC") else ""
-            finetune = Stage(
-                name=f"finetune-{transfer.task}-{source}{suffix}",
-                kind="train",
-                gin_files=(study.model, "t5x_configs/runs/finetune.gin"),
-                macros={
-                    **finetuning,
-                    "MIXTURE_OR_TASK_NAME": transfer.mixture.format(source=source),
-                    "INITIAL_CHECKPOINT_PATH": f"{{{pretrain.name}}}",
-                    "MODEL_DIR": "{folder}",
-                },
-                parents=(pretrain.name,),
-                seed=seed,
-                task=transfer.task,
-                source=source,
+    def __post_init__(self) -> None:
+        """Refuses a study without a model, or with one told twice."""
+        if bool(self.bases) == (self.model is not None):
+            raise UserError(f"the study {self.name} needs a model or several bases, one of the two")
+        for base in self.begin_with:
+            if (base.checkpoint is None) == (base.pretraining is None):
+                raise UserError(
+                    f"the study {self.name} needs a checkpoint of {base.name or base.model} or "
+                    "macros for its pretraining, one of the two"
+                )
+        if not self.intermediates and not self.without_intermediate:
+            raise UserError(
+                f"the study {self.name} has no path: without_intermediate is False, and there is "
+                "no intermediate task"
             )
-            evaluate = Stage(
-                name=f"evaluate-{transfer.task}-{source}{suffix}",
-                kind="evaluate",
-                gin_files=(study.model, "t5x_configs/runs/evaluate.gin"),
-                macros={
-                    **study.evaluation,
-                    "MIXTURE_OR_TASK_NAME": transfer.mixture.format(source=source),
-                    "EVALUATOR_ONLY": _eval_tasks(transfer),
-                    "SPLIT": transfer.split,
-                    "CHECKPOINT_PATH": f"{{{finetune.name}}}{chosen}",
-                    "EVAL_OUTPUT_DIR": "{folder}",
-                },
-                parents=(finetune.name,),
-                seed=seed,
-                task=transfer.task,
-                source=source,
-                split=transfer.split,
-            )
-            stages += [finetune, evaluate]
-    return stages
 
-
-def _baseline(study: Study, transfer: Transfer, seed: int) -> Stage:
-    return Stage(
-        name=f"majority_baseline-{transfer.task}-seed{seed}",
-        kind="majority_baseline",
-        gin_files=(study.model, "t5x_configs/runs/majority_baseline.gin"),
-        macros={
-            "TRAIN_TASKS": [transfer.train_task.format(language=x) for x in transfer.languages],
-            "EVAL_TASKS": _eval_tasks(transfer),
-            "SPLIT": transfer.split,
-        },
-        parents=(),
-        seed=seed,
-        task=transfer.task,
-        split=transfer.split,
-    )
-
-
-def _eval_tasks(transfer: Transfer) -> list[str]:
-    return [transfer.eval_task.format(language=language) for language in transfer.languages]
-
-
-def stage_key(resolved: str, parents: Sequence[str], data: str, seed: int) -> str:
-    """Returns the short hash that names a stage.
-
-    Args:
-      resolved: its resolved configuration, without folders of this machine.
-      parents: keys of its parents.
-      data: fingerprint of the data.
-      seed: its random seed.
-    """
-    determines = json.dumps([RESULTS_VERSION, __version__, resolved, list(parents), data, seed])
-    return hashlib.sha256(determines.encode()).hexdigest()[:12]
-
-
-def data_fingerprint(data_dir: str | Path) -> str:
-    """Returns a hash over the data sets' own records, the vocabulary and the world's truth."""
-    digest = hashlib.sha256()
-    names = ("dataset_info.json", "world.json", "sentencepiece.model")
-    folder = Path(data_dir)
-    for file in sorted(folder.rglob("*")):
-        if file.name in names:
-            digest.update(str(file.relative_to(folder)).encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def gin_bindings(macros: Mapping[str, Any], folders: Mapping[str, str]) -> list[str]:
-    """Writes macros as gin bindings, with folders filled in for '{NAME}' and '{NAME}/best'."""
-
-    def literal(value: Any) -> str:
-        place = re.fullmatch(r"\{(.*)\}(/best)?", value) if isinstance(value, str) else None
-        return repr(value if place is None else folders[place[1]] + (place[2] or ""))
-
-    return [f"{name} = {literal(value)}" for name, value in macros.items()]
-
-
-def resolve(stage: Stage) -> str:
-    """Returns the stage's resolved config with symbolic folders, the same on every machine."""
-    symbolic = {name: name for name in (*stage.parents, "folder")}
-    config.load(stage.gin_files, gin_bindings(stage.macros, symbolic))
-    return config.resolved()
+    @property
+    def begin_with(self) -> Sequence[Base]:
+        """The base models."""
+        if self.bases:
+            return self.bases
+        assert self.model is not None
+        return (Base(None, self.model, self.checkpoint, self.pretraining),)

@@ -17,6 +17,9 @@ from mt5x.studies import result_checks
 MAJORITY_BASELINE = "majority_baseline"
 """Stage name of the trivial baseline: every prediction is the most frequent training target."""
 
+SEVERAL = "+"
+"""Joins the languages of a source that is several, as in 'en+hi+sw'."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Condition:

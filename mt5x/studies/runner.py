@@ -1,169 +1,231 @@
-"""Runs the stages of a study in this process, each once, so that they share compilations."""
+"""Runs the stages of a study in this process, so that they share compilations.
 
-import dataclasses
-import json
+Several runners may work on one study, or on studies that share stages: each claims a stage before
+it runs it. A stage that fails stops those alone that need it.
+"""
+
+import collections
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mt5x import config
 from mt5x.checkpoints import best
-from mt5x.run_record import environment, write_whole
-from mt5x.studies import plan
-from mt5x.studies.plan import Stage, Study
-from mt5x.studies.results import ResultRow, write_rows
-
-Figures = Mapping[str, Mapping[str, float]]
-"""{target language: {metric: value}}, with 'num_examples' and 'step' among the metrics."""
+from mt5x.errors import UserError
+from mt5x.run_record import environment
+from mt5x.studies import flips, stage_jobs, status, store, study_rows
+from mt5x.studies.expansion import expand
+from mt5x.studies.plan import Study
+from mt5x.studies.stage import Stage, gin_bindings
+from mt5x.studies.store import Done, Failure, Figures
 
 Job = Callable[[str], Figures]
 """Runs a stage whose config is loaded; takes the title for its progress bar."""
 
-_DONE = "done.json"
-# Seconds of every stage, beside the results.
-_TIMES = "seconds.json"
+_LOOK_AGAIN = 1.0
+"""Seconds between looks at what other runners do."""
+_TELL_AFTER = 60.0
+"""Seconds between lines that say how far the whole study is."""
 
 
-def run(study: Study, jobs: Mapping[str, Job]) -> Path:
+class StudyFailed(UserError):
+    """Some stages failed; all that do not need them are done."""
+
+
+def run(study: Study, jobs: Mapping[str, Job], again: bool = False) -> Path:
     """Runs what is not yet done and writes the result table.
 
     Args:
       study: the declaration.
       jobs: for each kind of stage, the function that does it.
+      again: tries what has failed before once more.
 
     Returns:
       The path of the result table, output_dir/results.jsonl.
+
+    Raises:
+      StudyFailed: some stages failed, now or before; the table has what is done.
     """
-    stages = plan.expand(study)
-    folders = folders_of(study, stages)
-    waiting = [stage for stage in stages if not is_done(folders[stage.name])]
-    if len(waiting) < len(stages):
-        print(f"{len(stages) - len(waiting)} of {len(stages)} stages are done", file=sys.stderr)
-    record = environment() if waiting else {}
-    for number, stage in enumerate(stages, start=1):
-        folder = folders[stage.name]
-        if stage not in waiting:
-            continue
-        title = f"[{number}/{len(stages)}] {stage.name}"
-        places = {name: str(folders[name]) for name in stage.parents} | {"folder": str(folder)}
-        config.load(stage.gin_files, plan.gin_bindings(stage.macros, places))
-        begin = time.monotonic()
-        figures = jobs[stage.kind](title)
-        seconds = time.monotonic() - begin
-        finish(study, stage, folder, figures, config.macro("CHECKPOINT_PATH"), record, seconds)
-    results, taken = write_table(study, stages, folders)
-    if waiting:
-        print(_time_table(waiting, taken), file=sys.stderr)
+    work = Work(study, jobs)
+    if again:
+        work.forget_failures()
+    work.run()
+    results = study_rows.write_table(study, work.stages, work.folders)
+    work.tell()
     return results
 
 
-def is_done(folder: Path) -> bool:
-    """Whether the stage of this folder has ended well."""
-    return (folder / _DONE).is_file()
+class Work:
+    """What is to be done of a study, by this runner and by others.
+
+    Attributes:
+      stages: all of the study, parents first.
+      folders: of each, by its name.
+    """
+
+    def __init__(self, study: Study, jobs: Mapping[str, Job]) -> None:
+        self.stages = expand(study)
+        self.folders = store.folders_of(study, self.stages)
+        self._study, self._jobs = study, jobs
+        self._parents = {stage.name: stage.parents for stage in self.stages}
+        self._record: dict[str, Any] = {}
+        self._seconds: dict[str, float] = {}
+        self._told = time.monotonic()
+
+    def forget_failures(self) -> None:
+        """Lets every stage that has failed be tried again."""
+        for folder in self.folders.values():
+            store.forget_failure(folder)
+
+    def run(self) -> None:
+        """Runs all that can be, here or by waiting for whoever runs it."""
+        done = len(self._in(store.DONE))
+        if done:
+            print(f"{done} of {len(self.stages)} stages are done", file=sys.stderr)
+        while waiting := [one for one in self.stages if self._is_to_do(one)]:
+            if not any(self._run_if_free(one) for one in waiting):
+                # All are in the hands of others, or wait for what is.
+                time.sleep(_LOOK_AGAIN)
+
+    def tell(self) -> None:
+        """Says where the time went, and what failed.
+
+        Raises:
+          StudyFailed: something did.
+        """
+        if self._seconds:
+            print(time_table(self.stages, self._seconds), file=sys.stderr)
+        if failed := self._in(store.FAILED):
+            unreached = [one for one in self._in(store.WAITING) if not self._is_to_do(one)]
+            raise StudyFailed(failure_page(failed, self.folders, len(unreached)))
+
+    def _in(self, state: str) -> list[Stage]:
+        return [one for one in self.stages if store.state(self.folders[one.name]) == state]
+
+    def _is_to_do(self, stage: Stage) -> bool:
+        """Whether it is neither done nor failed, and nothing that it needs has failed."""
+        if store.state(self.folders[stage.name]) in (store.DONE, store.FAILED):
+            return False
+        return all(map(self._can_be, stage.parents))
+
+    def _can_be(self, name: str) -> bool:
+        """Whether a stage is done, or may be yet."""
+        found = store.state(self.folders[name])
+        if found in (store.DONE, store.RUNNING):
+            return True
+        return found != store.FAILED and all(map(self._can_be, self._parents[name]))
+
+    def _run_if_free(self, stage: Stage) -> bool:
+        """Runs a stage if what it needs is there and nobody else has it; whether it did."""
+        folder = self.folders[stage.name]
+        if not all(store.is_done(self.folders[name]) for name in stage.parents):
+            return False
+        with store.claim(folder) as mine:
+            # Another may have ended it since it was looked at.
+            if not mine or store.has_ended(folder):
+                return False
+            self._run(stage, folder)
+        self._tell_how_far()
+        return True
+
+    def _tell_how_far(self) -> None:
+        """A line now and then: how far all is, what failed, and how long it will take."""
+        if time.monotonic() - self._told < _TELL_AFTER:
+            return
+        self._told = time.monotonic()
+        states = {one.name: store.state(self.folders[one.name]) for one in self.stages}
+        counts = collections.Counter(states.values())
+        left = status.seconds_left(self.stages, self.folders, states)
+        parts = [f"{counts[store.DONE]} of {len(self.stages)} stages are done"]
+        if counts[store.FAILED]:
+            parts.append(f"{counts[store.FAILED]} failed")
+        if left:
+            parts.append(f"about {status.duration(left)} left")
+        print("; ".join(parts), file=sys.stderr)
+
+    def _run(self, stage: Stage, folder: Path) -> None:
+        title = f"[{self.stages.index(stage) + 1}/{len(self.stages)}] {stage.name}"
+        self._record = self._record or environment()
+        begin = time.monotonic()
+        try:
+            load(stage, self.folders)
+            figures = self._jobs[stage.kind](title)
+            self._seconds[stage.name] = time.monotonic() - begin
+            finish(stage, self.folders, figures, self._record, self._seconds[stage.name])
+        except Exception as error:
+            failure = Failure(
+                cause_of(error),
+                stage_jobs.command_of(stage, self.folders, self._study.data_dir),
+                traceback.format_exc(),
+            )
+            store.fail(folder, failure)
+            print(f"{title} failed: {failure.cause}", file=sys.stderr)
+
+
+def load(stage: Stage, folders: Mapping[str, Path]) -> None:
+    """Loads the config of a stage, with the folders of this machine."""
+    places = {name: str(folders[name]) for name in stage.parents}
+    places["folder"] = str(folders[stage.name])
+    config.load(stage.gin_files, gin_bindings(stage.macros, places))
 
 
 def finish(
-    study: Study,
     stage: Stage,
-    folder: Path,
+    folders: Mapping[str, Path],
     figures: Figures,
-    checkpoint: str | None,
-    record: dict[str, Any],
+    record: Mapping[str, Any],
     seconds: float | None = None,
 ) -> None:
-    """Writes down that a stage has ended well, with its rows.
+    """Writes down that a stage whose config is loaded has ended well.
 
     Args:
-      study: the declaration.
       stage: what has ended.
-      folder: the stage's.
+      folders: of all stages.
       figures: what it measured.
-      checkpoint: what it measured; None where there is none.
       record: the environment that it ran in.
       seconds: that it took; None where nobody knows.
     """
-    rows = _rows(study, stage, figures, best.rule_of(checkpoint), folder.name, record)
-    done: dict[str, Any] = {"rows": [dataclasses.asdict(row) for row in rows]}
-    if seconds is not None:
-        done["seconds"] = round(seconds, 2)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / _DONE, json.dumps(done, ensure_ascii=False) + "\n")
+    folder = folders[stage.name]
+    if stage.compared_with is not None:
+        figures = flips.with_flips(figures, folder, folders[stage.compared_with])
+    selection = best.rule_of(config.macro("CHECKPOINT_PATH"))
+    rounded = None if seconds is None else round(seconds, 2)
+    store.finish(folder, Done(figures, selection, record, rounded))
 
 
-def write_table(
-    study: Study, stages: Sequence[Stage], folders: Mapping[str, Path]
-) -> tuple[Path, dict[str, float]]:
-    """Writes the result table of a study whose stages are done; returns it, and their seconds."""
-    finished = {stage.name: _finished(folders[stage.name]) for stage in stages}
-    results = Path(study.output_dir) / "results.jsonl"
-    write_rows(results, [ResultRow(**row) for done in finished.values() for row in done["rows"]])
-    taken = {name: done["seconds"] for name, done in finished.items() if "seconds" in done}
-    write_whole(results.with_name(_TIMES), json.dumps(taken, indent=1) + "\n")
-    return results, taken
+def cause_of(error: Exception) -> str:
+    """What went wrong, in a line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, UserError):
+        return text
+    short = text if len(text) <= 300 else f"{text[:300]} …"
+    if "RESOURCE_EXHAUSTED" in text or isinstance(error, MemoryError):
+        return f"out of memory ({short}); `mt5x plan` says what fits"
+    return f"{type(error).__name__}: {short}"
 
 
-def folders_of(study: Study, stages: Sequence[Stage]) -> dict[str, Path]:
-    """Returns the folder of every stage, named by what determines it."""
-    data = plan.data_fingerprint(study.data_dir)
-    keys: dict[str, str] = {}
-    folders = {}
-    for stage in stages:
-        parents = [keys[name] for name in stage.parents]
-        keys[stage.name] = plan.stage_key(plan.resolve(stage), parents, data, stage.seed)
-        folder = Path(study.output_dir) / "stages" / f"{stage.name}-{keys[stage.name]}"
-        folders[stage.name] = folder.absolute()
-    return folders
+def failure_page(failed: Sequence[Stage], folders: Mapping[str, Path], unreached: int) -> str:
+    """What failed, why, and how to run each alone."""
+    stages = "1 stage failed" if len(failed) == 1 else f"{len(failed)} stages failed"
+    lines = [f"{stages}, and {unreached} that need what it gives were not run:"]
+    for stage in failed:
+        failure = store.failure_of(folders[stage.name])
+        lines += [f"  {stage.name}: {failure.cause}", f"    alone: {failure.command}"]
+    return "\n".join([*lines, "`mt5x study retry` tries them again; the others are kept"])
 
 
-def _rows(
-    study: Study,
-    stage: Stage,
-    figures: Figures,
-    selection: str,
-    key: str,
-    record: dict[str, Any],
-) -> list[ResultRow]:
-    rows = []
-    for target, metrics in figures.items():
-        counts = {"num_examples", "step"}
-        for metric in sorted(metrics.keys() - counts):
-            rows.append(
-                ResultRow(
-                    study=study.name,
-                    stage=stage.kind if stage.source is None else stage.name,
-                    seed=stage.seed,
-                    task=stage.task,
-                    source=stage.source,
-                    target=target,
-                    split=stage.split,
-                    metric=metric,
-                    value=metrics[metric],
-                    num_examples=int(metrics["num_examples"]),
-                    step=int(metrics["step"]),
-                    selection=selection,
-                    provenance={"stage": key, **record},
-                )
-            )
-    return rows
-
-
-def _finished(folder: Path) -> dict[str, Any]:
-    """What is kept of a finished stage: 'rows', and 'seconds' unless an older version ran it."""
-    done: dict[str, Any] = json.loads((folder / _DONE).read_text(encoding="utf-8"))
-    return done
-
-
-def _time_table(stages: Sequence[Stage], seconds: Mapping[str, float]) -> str:
+def time_table(stages: Sequence[Stage], seconds: Mapping[str, float]) -> str:
     """Where the time of these stages went, a line for each kind and task."""
-    kinds: dict[str, list[float]] = {}
+    groups: dict[str, list[float]] = {}
     for stage in stages:
-        name = stage.kind if stage.source is None else f"{stage.kind} {stage.task}"
-        kinds.setdefault(name, []).append(seconds[stage.name])
-    width = max(map(len, kinds))
+        if stage.name in seconds:
+            groups.setdefault(status.group_of(stage), []).append(seconds[stage.name])
+    width = max(map(len, groups))
     lines = [f"{'stages':<{width}}  number  seconds  each"]
-    for name, taken in kinds.items():
+    for name, taken in groups.items():
         total = sum(taken)
         lines.append(f"{name:<{width}}  {len(taken):>6}  {total:>7.1f}  {total / len(taken):>4.1f}")
     return "\n".join(lines)

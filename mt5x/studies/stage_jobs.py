@@ -5,17 +5,17 @@ The command is the one that a user would type: the stage's gin files, and its ma
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from mt5x import config, input_pipeline
 from mt5x.errors import UserError
 from mt5x.launch.job import Job
-from mt5x.studies import plan
 from mt5x.studies.jobs import language_of
-from mt5x.studies.plan import Stage
 from mt5x.studies.results import read_rows
-from mt5x.studies.runner import Figures
+from mt5x.studies.stage import Stage, gin_bindings
+from mt5x.studies.store import Figures
 
 COMMANDS = {"train": "train", "evaluate": "evaluate", "lm_statistics": "lm-stats"}
 """Kinds of stages to the commands that do them; others need no device, and no other machine."""
@@ -35,7 +35,7 @@ def job_of(
       after: names of the jobs that it waits for.
     """
     command = COMMANDS[stage.kind]
-    bindings = (line.split(" = ", 1) for line in plan.gin_bindings(stage.macros, places))
+    bindings = (line.split(" = ", 1) for line in gin_bindings(stage.macros, places))
     arguments = [
         command,
         *(f"--gin_file={file}" for file in stage.gin_files),
@@ -45,6 +45,16 @@ def job_of(
     if stage.kind == "lm_statistics":
         arguments.append(f"--out={places['folder']}/{_LM_ROWS}")
     return Job(job_name(Path(places["folder"])), tuple(arguments), after)
+
+
+def command_of(stage: Stage, folders: Mapping[str, Path], data_dir: str) -> str:
+    """The command that runs a stage alone on this machine, into its own folder."""
+    if stage.kind not in COMMANDS:
+        return "it has no command of its own"
+    places = {name: str(folders[name]) for name in stage.parents}
+    places["folder"] = str(folders[stage.name])
+    arguments = job_of(stage, places, str(Path(data_dir).absolute())).arguments
+    return shlex.join(["mt5x", *arguments])
 
 
 def job_name(folder: Path) -> str:

@@ -4,7 +4,7 @@ LM statistics of the public checkpoint, then fine-tuning from each source langua
 each evaluated in all target languages of its task: 90 + 42 + 42 ordered pairs.
 """
 
-from mt5x.studies.plan import Stage
+from mt5x.studies.stage import Stage
 
 LANGUAGES = ["ar", "bn", "de", "en", "es", "fi", "hi", "id", "ru", "sw"]
 SOURCES = {

@@ -17,9 +17,10 @@ from mt5x.errors import UserError
 from mt5x.launch.job import Ended, Job, JobFailed, tell
 from mt5x.launch.on_cluster import OnCluster
 from mt5x.launch.on_slice import OnSlice
-from mt5x.studies import accelerators, handed_over, runner
+from mt5x.studies import accelerators, handed_over, store
 from mt5x.studies.plan import Study, Transfer
 from mt5x.studies.results import ResultRow, read_rows, write_rows
+from mt5x.studies.store import Figures
 from scripts import main
 from tests.conftest import REPOSITORY
 
@@ -59,7 +60,7 @@ def study(tmp_path: Path) -> Study:
     )
 
 
-def baseline(title: str) -> runner.Figures:
+def baseline(title: str) -> Figures:
     return {"en": {"score": 50.0, "num_examples": 10, "step": 0}}
 
 
@@ -112,7 +113,7 @@ def test_stages_are_commands_in_order_and_their_outputs_the_table(study):
     assert (pretrain.after, statistics.after, tune.after) == ((), *2 * ((pretrain.name,),))
     assert test.after == (tune.name,)
     # The flags of `mt5x evaluate`, readable as they are.
-    folder = runner.folders_of(study, [])
+    folder = store.folders_of(study, [])
     assert not folder
     assert f"--tfds_data_dir={study.data_dir}" in test.arguments
     assert "--gin_file=t5x_configs/runs/evaluate.gin" in test.arguments
@@ -174,7 +175,7 @@ def test_on_a_slice_the_folders_are_in_the_bucket_and_what_was_written_is_fetche
     train = held.ran[0]
     assert f"--gin.MODEL_DIR='gs://bucket/toy/{train.name}'" in train.arguments
     assert "--tfds_data_dir=gs://bucket/tfds" in train.arguments
-    out = Path(study.output_dir).absolute() / "stages"
+    out = store.root_of(study)
     assert held.fetched[0] == (f"gs://bucket/toy/{train.name}", out / train.name)
     assert held.ran[-1].name == "deleted"
     assert len(held.ran) == 7
@@ -273,10 +274,8 @@ kinds = {
     "train": jobs.train, "evaluate": jobs.evaluate,
     "majority_baseline": jobs.majority_baseline, "lm_statistics": lm_job.as_stage,
 }
-tables = [
-    runner.run(study, kinds),
-    handed_over.run(dataclasses.replace(study, output_dir="there"), kinds, ThisProcess()),
-]
+there = dataclasses.replace(study, output_dir="there", stages_dir="there/stages")
+tables = [runner.run(study, kinds), handed_over.run(there, kinds, ThisProcess())]
 first, second = ([dataclasses.replace(row, provenance={}) for row in read_rows(table)]
                  for table in tables)
 assert len(first) > 6

@@ -9,9 +9,11 @@ import pytest
 
 from mt5x import config
 from mt5x.errors import UserError
-from mt5x.studies import jobs, plan, runner
+from mt5x.studies import jobs, runner
+from mt5x.studies.expansion import expand
 from mt5x.studies.plan import Study, Transfer
 from mt5x.studies.results import ResultRow, read_rows, write_rows
+from mt5x.studies.store import Figures
 from tests.mt5x import toy
 
 PANX = Transfer(
@@ -60,7 +62,7 @@ class Recorder:
         kinds = ("evaluate", "majority_baseline", "lm_statistics")
         return {"train": self._train, **dict.fromkeys(kinds, self._figures)}
 
-    def _train(self, title: str) -> runner.Figures:
+    def _train(self, title: str) -> Figures:
         self._note(title)
         return {}
 
@@ -69,13 +71,13 @@ class Recorder:
             raise KeyboardInterrupt
         self.titles.append(title)
 
-    def _figures(self, title: str) -> runner.Figures:
+    def _figures(self, title: str) -> Figures:
         self._note(title)
         return {"en": {"score": 50.0, "num_examples": 10, "step": 1}}
 
 
 def test_parents_come_first_and_names_are_unique(study):
-    stages = plan.expand(dataclasses.replace(study, seeds=(0, 1)))
+    stages = expand(dataclasses.replace(study, seeds=(0, 1)))
     seen: set[str] = set()
     for stage in stages:
         assert stage.name not in seen
@@ -124,22 +126,23 @@ def test_other_data_reruns_everything(study):
     assert len(again.titles) == 7
 
 
-def test_moving_the_output_reruns_everything_under_the_same_names(study, tmp_path):
+def test_moving_the_stages_reruns_everything_under_the_same_names(study, tmp_path):
     runner.run(study, Recorder().kinds())
-    moved = dataclasses.replace(study, output_dir=str(tmp_path / "elsewhere"))
+    moved = dataclasses.replace(study, stages_dir=str(tmp_path / "elsewhere"))
     runner.run(moved, Recorder().kinds())
     names = [
-        sorted(folder.name for folder in (Path(one.output_dir) / "stages").iterdir())
-        for one in (study, moved)
+        sorted(path.name for path in folder.iterdir())
+        for folder in (tmp_path / "stages", tmp_path / "elsewhere")
     ]
     assert names[0] == names[1]
+    assert len(names[0]) == 7 + 1
 
 
 def test_the_best_checkpoint_is_evaluated_and_its_rule_is_in_every_row(study):
     evaluated = []
 
     class Chooses(Recorder):
-        def _train(self, title: str) -> runner.Figures:
+        def _train(self, title: str) -> Figures:
             figure = config.macro("KEEP_BEST_METRIC")
             if figure is not None:
                 folder = Path(config.macro("MODEL_DIR"))
@@ -148,7 +151,7 @@ def test_the_best_checkpoint_is_evaluated_and_its_rule_is_in_every_row(study):
                 (folder / "selection.json").write_text(json.dumps(rule))
             return super()._train(title)
 
-        def _figures(self, title: str) -> runner.Figures:
+        def _figures(self, title: str) -> Figures:
             evaluated.append(config.macro("CHECKPOINT_PATH"))
             return super()._figures(title)
 

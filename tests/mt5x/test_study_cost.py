@@ -17,7 +17,7 @@ from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner
 from mt5x.studies import accelerators, cost, fitting, forecast, workload
 from mt5x.studies.cost import Assumptions, Cost
-from mt5x.studies.plan import Stage
+from mt5x.studies.stage import Stage
 from mt5x.studies.workload import Reader, Workload
 from scripts import main
 from tests.conftest import REPOSITORY

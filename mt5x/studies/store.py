@@ -1,0 +1,182 @@
+"""The stages on the disk: a folder each, which studies and runners share.
+
+    stages/NAME-KEY/      what the stage wrote, its checkpoints among it
+      done.json           it has ended well, and what it measured
+      failed.json         it has ended badly, and why
+    stages/.claims/KEY    locked by the one that runs it, and says who; freed when that one dies
+
+A folder is found by its key, whatever a study calls the stage.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import fcntl
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mt5x.run_record import write_whole
+from mt5x.studies import stage_key
+from mt5x.studies.plan import Study
+from mt5x.studies.stage import Stage
+
+Figures = Mapping[str, Mapping[str, float]]
+"""{target language: {metric: value}}, with 'num_examples' and 'step' among the metrics."""
+
+DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
+"""What a stage can be: `WAITING` is none of the others."""
+
+_DONE, _FAILED = "done.json", "failed.json"
+_CLAIMS = ".claims"
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """What is kept of a stage that has ended well.
+
+    Attributes:
+      figures: what it measured.
+      selection: how the checkpoint that it measured was chosen.
+      record: versions, commit and devices that it ran with.
+      seconds: that it took; None where nobody knows.
+    """
+
+    figures: Figures
+    selection: str
+    record: Mapping[str, Any]
+    seconds: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """Why a stage has ended badly.
+
+    Attributes:
+      cause: in a sentence.
+      command: runs it alone.
+      traceback: of what was raised.
+    """
+
+    cause: str
+    command: str
+    traceback: str = ""
+
+
+def folders_of(study: Study, stages: Sequence[Stage]) -> dict[str, Path]:
+    """Returns the folder of every stage, named by what determines it; loads each one's config."""
+    root = root_of(study)
+    there = {path.name.rpartition("-")[2]: path for path in root.glob("*-*") if path.is_dir()}
+    keys = stage_key.keys(stages, study.data_dir)
+    return {name: there.get(key, root / f"{name}-{key}") for name, key in keys.items()}
+
+
+def root_of(study: Study) -> Path:
+    """Where the stages of a study lie, as an absolute path."""
+    if study.stages_dir is not None:
+        return Path(study.stages_dir).absolute()
+    return Path(study.output_dir).absolute().parent / "stages"
+
+
+def key_of(folder: Path) -> str:
+    """The key of the stage that a folder is of."""
+    return folder.name.rpartition("-")[2]
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the stage of this folder has ended well."""
+    return (folder / _DONE).is_file()
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether the stage of this folder has ended, well or badly."""
+    return is_done(folder) or (folder / _FAILED).is_file()
+
+
+def state(folder: Path) -> str:
+    """What the stage of this folder is: 'done', 'running', 'failed' or 'waiting'."""
+    if is_done(folder):
+        return DONE
+    if _is_claimed(folder):
+        return RUNNING
+    return FAILED if (folder / _FAILED).is_file() else WAITING
+
+
+def finish(folder: Path, done: Done) -> None:
+    """Writes down that a stage has ended well."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(dataclasses.asdict(done), ensure_ascii=False)
+    write_whole(folder / _DONE, content + "\n")
+    (folder / _FAILED).unlink(missing_ok=True)
+
+
+def fail(folder: Path, failure: Failure) -> None:
+    """Writes down that a stage has ended badly."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(dataclasses.asdict(failure), ensure_ascii=False, indent=1)
+    write_whole(folder / _FAILED, content + "\n")
+
+
+def forget_failure(folder: Path) -> None:
+    """Lets a stage that has ended badly be tried again."""
+    (folder / _FAILED).unlink(missing_ok=True)
+
+
+def done_of(folder: Path) -> Done:
+    """Reads what is kept of a stage that has ended well."""
+    return Done(**json.loads((folder / _DONE).read_text(encoding="utf-8")))
+
+
+def failure_of(folder: Path) -> Failure:
+    """Reads why a stage has ended badly."""
+    return Failure(**json.loads((folder / _FAILED).read_text(encoding="utf-8")))
+
+
+def runner_of(folder: Path) -> str:
+    """Who runs a stage, and since when, in words."""
+    try:
+        found = json.loads(_claim_file(folder).read_text(encoding="utf-8"))
+        return f"process {found['process']} on {found['host']} since {found['since']}"
+    except (OSError, ValueError, KeyError):
+        return "a process that has just begun"
+
+
+@contextlib.contextmanager
+def claim(folder: Path) -> Iterator[bool]:
+    """Claims a stage for this process while entered; False where another has it.
+
+    The claim is a lock that the system frees when its process ends, however it ends.
+    """
+    file = _claim_file(folder)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        who = {"host": platform.node(), "process": os.getpid(), "since": since}
+        lock.truncate(0)
+        lock.write(json.dumps(who) + "\n")
+        lock.flush()
+        yield True
+
+
+def _is_claimed(folder: Path) -> bool:
+    try:
+        with _claim_file(folder).open("r") as lock:
+            # Shared, so that two that look do not take each other for the runner.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _claim_file(folder: Path) -> Path:
+    return folder.parent / _CLAIMS / key_of(folder)
