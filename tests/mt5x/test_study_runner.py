@@ -306,11 +306,17 @@ def started(folder: Path, seconds: float) -> multiprocessing.process.BaseProcess
     return process
 
 
+def left_alone(folder: Path) -> None:
+    process = started(folder, 0.0)
+    process.join(120)
+    assert process.exitcode == 0
+
+
 def test_two_runners_never_run_a_stage_twice_nor_lose_a_row(tmp_path):
     alone, together = tmp_path / "alone", tmp_path / "together"
     for folder in (alone, together):
         (folder / "data").mkdir(parents=True)
-    run_in_process(str(alone), 0.0)
+    left_alone(alone)
     runners = [started(together, 0.15) for _ in range(2)]
     for process in runners:
         process.join(120)
@@ -325,7 +331,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_table(tmp_path):
     alone, killed = tmp_path / "alone", tmp_path / "killed"
     for folder in (alone, killed):
         (folder / "data").mkdir(parents=True)
-    run_in_process(str(alone), 0.0)
+    left_alone(alone)
     moments = random.Random(0)
     kills = 0
     while True:
