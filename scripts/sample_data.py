@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from tasks.sample_world import world
+    from tasks.sample_world import world, writing
 
     chosen = {"overlap": tuple(args.overlap)} if args.overlap else {}
     settings = world.Settings(
@@ -63,6 +63,6 @@ def run(args: argparse.Namespace) -> None:
             bar.n = done
             bar.refresh()
 
-        written = world.write(settings, args.out, show)
+        written = writing.write(settings, args.out, show)
     print(f"{'wrote' if written else 'found'} the sample world in {args.out}")
     print(f"train on it with TFDS_DATA_DIR={args.out}")

@@ -136,9 +136,8 @@ def _intermediate(
     size: int | None,
     seed: int,
 ) -> tuple[Stage, _Model]:
-    cut = "" if size is None else f":n{size}"
-    suffix = f"{intermediate.name}-{language}" + ("" if size is None else f"-n{size}")
-    mixture = intermediate.mixture.format(language=_in_names(language), size=cut)
+    suffix = f"{intermediate.name}-{language}{_sized(size)}"
+    mixture = intermediate.mixture.format(language=_in_names(language), size=_cut(size))
     condition = dataclasses.replace(
         model.condition,
         intermediate=intermediate.name,

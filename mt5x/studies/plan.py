@@ -51,16 +51,7 @@ class Intermediate:
 
     def __post_init__(self) -> None:
         """Refuses sizes that the mixture's name has no place for."""
-        if "{size}" not in self.mixture and any(size is not None for size in self.sizes):
-            raise UserError(
-                f"the intermediate task {self.name} has sizes: write '{{size}}' into its mixture, "
-                f"as in '{self.mixture}{{size}}'"
-            )
-        if any(size is not None and size < 1 for size in self.sizes):
-            raise UserError(
-                f"the sizes of the intermediate task {self.name} begin with 1: training on nothing "
-                "is the study's without_intermediate"
-            )
+        _refuse_sizes(f"the intermediate task {self.name}", self.mixture, self.sizes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +69,8 @@ class Transfer:
       macros: gin macros of the fine-tuning, such as TASK_FEATURE_LENGTHS.
       split: evaluated split.
       sources: languages trained on, or several joined by '+'.
+      sizes: numbers of training examples of the source, None for all; `mixture` then holds '{size}',
+        which stands for ':n1000' or nothing.
       evaluated: SeqIO mixture that holds the eval tasks, '{source}'; None: `mixture`.
       trains: what the fine-tuning is called; tasks that fine-tune alike share it under one name.
       shots: numbers of labelled examples of the target language that the tuned model is then
@@ -98,6 +91,7 @@ class Transfer:
     macros: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     split: str = "validation"
     sources: Sequence[str] | None = None
+    sizes: Sequence[int | None] = (None,)
     evaluated: str | None = None
     trains: str | None = None
     shots: Sequence[int] = ()
@@ -111,6 +105,7 @@ class Transfer:
         """Refuses what lacks its other half."""
         if self.mixture is None and self.evaluated is None:
             raise UserError(f"{self.task} names neither a mixture to train on nor one to evaluate")
+        _refuse_sizes(f"the task {self.task}", self.mixture or "", self.sizes)
         if self.shots and (self.few_shot_mixture is None or self.mixture is None):
             raise UserError(f"{self.task} has shots: name its mixture and its few_shot_mixture")
 
@@ -192,3 +187,13 @@ class Study:
             return self.bases
         assert self.model is not None
         return (Base(None, self.model, self.checkpoint, self.pretraining),)
+
+
+def _refuse_sizes(what: str, mixture: str, sizes: Sequence[int | None]) -> None:
+    """Refuses sizes that the mixture's name has no place for, and those that are none."""
+    if "{size}" not in mixture and any(size is not None for size in sizes):
+        raise UserError(
+            f"{what} has sizes: write '{{size}}' into its mixture, as in '{mixture}{{size}}'"
+        )
+    if any(size is not None and size < 1 for size in sizes):
+        raise UserError(f"the sizes of {what} begin with 1; None stands for all there is")

@@ -69,11 +69,23 @@ def inferences(think: Imagination, count: int) -> Iterator[Inference]:
 
 def tydiqa(language: Language, think: Imagination, count: int, split: str) -> Iterator[Row]:
     """Yields rows of tydi_qa: a clause, and the question which of its names is of a kind."""
+    return questions(language, think, count, f"{TYDIQA_NAMES[language.code]}-{split}")
+
+
+def questions(language: Language, think: Imagination, count: int, ids: str) -> Iterator[Row]:
+    """Yields rows as SQuAD's: a clause, and the question which of its names is of a kind.
+
+    Args:
+      language: in which it is said.
+      think: decides what.
+      count: how many.
+      ids: what every id begins with.
+    """
     for i in range(count):
-        clause, name, cue = _clause_and_answer(think)
+        clause, name, cue = clause_and_answer(think)
         context = speech.text(language.clause(clause))
         yield {
-            "id": f"{TYDIQA_NAMES[language.code]}-{split}-{i}",
+            "id": f"{ids}-{i}",
             "title": name,
             "context": context,
             "question": speech.text(
@@ -113,7 +125,7 @@ def documents(language: Language, think: Imagination, count: int) -> Iterator[st
         yield " ".join(map(speech.text, sentences))
 
 
-def _clause_and_answer(think: Imagination) -> tuple[Clause, str, Concept]:
+def clause_and_answer(think: Imagination) -> tuple[Clause, str, Concept]:
     """Returns a clause, and a name with its cue that is the only one of its type in it."""
     while True:
         clause = think.clause()

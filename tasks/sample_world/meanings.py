@@ -123,6 +123,10 @@ class Imagination:
         """Returns a noun for an entity type."""
         return self._rng.choice([kind for kind in KINDS if kind.entity_type == entity_type])
 
+    def other_names(self, known: Sequence[str], count: int) -> list[str]:
+        """Returns `count` names that are not among those known."""
+        return self.pick([name for name in self._names if name not in known], count)
+
     def pick(self, choices: Sequence, count: int) -> list:
         """Returns `count` different choices in random order."""
         return self._rng.sample(choices, count)

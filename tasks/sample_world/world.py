@@ -1,29 +1,17 @@
-"""Writes a sample world: data sets, a vocabulary and the planted truth, whole or not at all.
-
-    runs/sample_world/            a TFDS_DATA_DIR
-      wikiann/en/1.0.0/ ...       wikiann, xnli, multi_nli, xtreme_xnli, paws_x_wiki, tydi_qa, c4
-      sample_vocabulary/sentencepiece.model
-      world.json                  settings, grammars, lexicons, similarity and overlap of all pairs
-
-The same settings give the same bytes.
-"""
+"""A sample world: its dials, its languages, and the truth that was planted in it."""
 
 import dataclasses
-import json
 import random
-import shutil
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tasks import languages as official
-from tasks import tfds_writer, typology
+from tasks import typology
 from tasks.errors import DataError
-from tasks.sample_world import examples, grammars, lexicons, pieces
+from tasks.sample_world import examples, grammars, lexicons, skills
 from tasks.sample_world.examples import Row
 from tasks.sample_world.meanings import Imagination
 from tasks.sample_world.scripts import SCRIPTS
@@ -38,7 +26,6 @@ LANGUAGES = (
     *official.STUDY,
     *sorted({*official.XNLI, *official.PAWSX, *official.TYDIQA} - {*official.STUDY}),
 )
-_OTHERS_SHARE_OF_TEXT = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,21 +33,23 @@ class Size:
     """How many examples of each kind.
 
     Attributes:
-      train: training examples of a task in one language.
+      train: training examples of a target task in one language.
+      intermediate: training examples of an intermediate task.
       evaluation: examples of an evaluation split in one language.
       documents: documents of plain text in one of the ten languages.
       pieces: pieces of the vocabulary, without the 100 sentinels.
     """
 
     train: int
+    intermediate: int
     evaluation: int
     documents: int
     pieces: int = 1200
 
 
 SIZES = {
-    "default": Size(train=10000, evaluation=200, documents=8000),
-    "small": Size(train=300, evaluation=50, documents=400),
+    "default": Size(train=10000, intermediate=4000, evaluation=200, documents=8000),
+    "small": Size(train=300, intermediate=100, evaluation=50, documents=400),
 }
 
 
@@ -119,6 +108,11 @@ class World:
         by_rule = grammars.grammars(LANGUAGES, settings.syntax)
         self.languages = {code: Language(code, by_rule[code], words[code]) for code in LANGUAGES}
 
+    @property
+    def size(self) -> Size:
+        """How many examples of each kind."""
+        return SIZES[self.settings.size]
+
     def rng(self, *key: object) -> np.random.Generator:
         """Returns a source of random choices that depends on the seed and the key only."""
         number = zlib.crc32("/".join(map(str, key)).encode())
@@ -156,6 +150,8 @@ class World:
                 for code, language in self.languages.items()
             },
             "names": self.names,
+            # Which intermediate tasks ask what a target task asks.
+            "shared_skills": skills.SHARED,
             "syntactic_similarity": pairs(lambda a, b: grammars.similarity(a.grammar, b.grammar)),
             "lexical_overlap": pairs(lambda a, b: lexicons.overlap(a.lexicon, b.lexicon)),
         }
@@ -181,9 +177,7 @@ class World:
 
     def multi_nli(self, split: str, count: int) -> Iterator[Row]:
         """Yields rows of multi_nli: inferences said in English."""
-        for inference in self.inferences(split, count):
-            premise, hypothesis = inference.say(self.languages["en"])
-            yield {"premise": premise, "hypothesis": hypothesis, "label": inference.label}
+        return skills.snli(self.languages["en"], self.inferences(split, count))
 
     def xnli(self, split: str, count: int) -> Iterator[Row]:
         """Yields rows of xnli and xtreme_xnli: inferences said in fifteen languages."""
@@ -198,153 +192,3 @@ class World:
     def documents(self, code: str, split: str, count: int) -> Iterator[str]:
         """Yields plain text of one language."""
         return examples.documents(self.languages[code], self.think("c4", code, split), count)
-
-
-def write(settings: Settings, out: Path, progress: Callable[[str, int, int], None]) -> bool:
-    """Writes the world, unless `out` already holds it.
-
-    Args:
-      settings: what determines it.
-      out: the folder, a TFDS_DATA_DIR afterwards.
-      progress: called before each part with its name, how many are done, and how many there are.
-
-    Returns:
-      Whether it was written (False: it was there).
-
-    Raises:
-      DataError: `out` holds something else, a world of other settings included.
-    """
-    out = Path(out)
-    if _is_there(settings, out):
-        return False
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.incomplete.", dir=out.parent))
-    try:
-        parts = _parts(World(settings), scratch)
-        for done, (name, write_part) in enumerate(parts):
-            progress(name, done, len(parts))
-            write_part()
-        progress("done", len(parts), len(parts))
-        scratch.chmod(0o755)
-        if out.is_dir():
-            out.rmdir()  # Only an empty folder has come this far.
-        scratch.rename(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return True
-
-
-def _is_there(settings: Settings, out: Path) -> bool:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
-    try:
-        found = json.loads((out / "world.json").read_text())["settings"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(
-            f"{out} holds something else than a sample world: choose another --out"
-        ) from None
-    wanted = json.loads(json.dumps(dataclasses.asdict(settings)))
-    different = [
-        f"{name} {found.get(name)} and not {wanted[name]}"
-        for name in wanted
-        if found.get(name) != wanted[name]
-    ]
-    if different:
-        raise DataError(
-            f"{out} holds a sample world with {', '.join(different)}: choose another --out, "
-            "or remove that folder first"
-        )
-    return True
-
-
-def _parts(world: World, data_dir: Path) -> list[tuple[str, Callable[[], object]]]:
-    """Returns the data sets and files to write, each with its name."""
-    size = SIZES[world.settings.size]
-    parts: list[tuple[str, Callable[[], object]]] = []
-
-    def add(name: str, splits: dict[str, Iterator[Row]]) -> None:
-        # The splits are generators: no row is made before its data set's turn.
-        parts.append((name, lambda: tfds_writer.write_dataset(name, splits, data_dir)))
-
-    three = {"train": size.train, "validation": size.evaluation, "test": size.evaluation}
-    for code in official.STUDY:
-        add(
-            f"wikiann/{code}:1.0.0",
-            {split: world.panx(code, split, count) for split, count in three.items()},
-        )
-    add(
-        "multi_nli:1.1.0",
-        {
-            "train": world.multi_nli("train", size.train),
-            "validation_matched": world.multi_nli("validation_matched", size.evaluation),
-            "validation_mismatched": world.multi_nli("validation_mismatched", size.evaluation),
-        },
-    )
-    add("xtreme_xnli:1.1.0", {"train": world.xnli("train", size.train)})
-    add(
-        "xnli:1.1.0",
-        {split: world.xnli(split, size.evaluation) for split in ("validation", "test")},
-    )
-    for code in official.PAWSX:
-        add(
-            f"paws_x_wiki/{code}:1.0.0",
-            {split: world.pawsx(code, split, count) for split, count in three.items()},
-        )
-    add("tydi_qa/goldp:3.0.0", _tydiqa_splits(world, size))
-    add("c4/multilingual:3.1.0", _c4_splits(world, size))
-    parts.append(("vocabulary", lambda: _write_vocabulary(world, size, data_dir)))
-    parts.append(("world.json", lambda: _write_truth(world, data_dir)))
-    return parts
-
-
-def _tydiqa_splits(world: World, size: Size) -> dict[str, Iterator[Row]]:
-    def all_languages(split: str, count: int) -> Iterator[Row]:
-        for code in official.TYDIQA:
-            yield from world.tydiqa(code, split, count)
-
-    return {
-        "train": all_languages("train", size.train),
-        "validation": all_languages("validation", size.evaluation),
-        **{
-            f"validation-{code}": world.tydiqa(code, "validation", size.evaluation)
-            for code in official.TYDIQA
-        },
-    }
-
-
-def _c4_splits(world: World, size: Size) -> dict[str, Iterator[Row]]:
-    def rows(code: str, split: str, count: int) -> Iterator[Row]:
-        for i, text in enumerate(world.documents(code, split, count)):
-            yield {
-                "text": text,
-                "url": f"https://{code}.example/{split}/{i}",
-                "content-type": "text/plain",
-                "content-length": str(len(text.encode())),
-                "timestamp": "2020-01-01T00:00:00Z",
-            }
-
-    splits = {}
-    for code in LANGUAGES:
-        splits[code] = rows(code, "train", _num_documents(code, size))
-        splits[f"{code}-validation"] = rows(code, "validation", size.evaluation)
-    return splits
-
-
-def _num_documents(code: str, size: Size) -> int:
-    return size.documents if code in official.STUDY else int(size.documents * _OTHERS_SHARE_OF_TEXT)
-
-
-def _write_vocabulary(world: World, size: Size, data_dir: Path) -> None:
-    lines = [
-        line
-        for code in LANGUAGES
-        for line in world.documents(code, "train", max(20, _num_documents(code, size) // 8))
-    ]
-    folder = data_dir / "sample_vocabulary"
-    folder.mkdir()
-    (folder / "sentencepiece.model").write_bytes(pieces.train(lines, size.pieces))
-
-
-def _write_truth(world: World, data_dir: Path) -> None:
-    truth = json.dumps(world.truth(), ensure_ascii=False, indent=1)
-    (data_dir / "world.json").write_text(truth + "\n", encoding="utf-8")

@@ -1,5 +1,6 @@
 """The sample world: planted truth, rows that mean what they say, writing whole or not at all."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from tasks import languages, typology
 from tasks.errors import DataError
-from tasks.sample_world import grammars, lexicons, world
+from tasks.sample_world import datasets, grammars, lexicons, skills, world, writing
 from tasks.sample_world.meanings import Clause, NounPhrase
 
 QUIET = lambda name, done, total: None  # noqa: E731
@@ -131,7 +132,7 @@ def test_a_world_is_written_once_and_reads_as_official_data(tmp_path, made):
     import seqio
 
     out = tmp_path / "world"
-    assert world.write(made.settings, out, QUIET)
+    assert writing.write(made.settings, out, QUIET)
     source = seqio.TfdsDataSource("wikiann/sw:1.0.0", tfds_data_dir=str(out))
     rows = list(source.get_dataset("test", shuffle=False).as_numpy_iterator())
     tokens = [[token.decode() for token in row["tokens"]] for row in rows]
@@ -144,14 +145,14 @@ def test_a_world_is_written_once_and_reads_as_official_data(tmp_path, made):
     assert vocabulary.decode(vocabulary.encode(text)) == text
     assert json.loads((out / "world.json").read_text())["languages"]["bn"]["script"] == "Bengali"
 
-    assert not world.write(made.settings, out, QUIET)
+    assert not writing.write(made.settings, out, QUIET)
     with pytest.raises(DataError, match="seed 0 and not 1"):
-        world.write(world.Settings(seed=1, size="small"), out, QUIET)
+        writing.write(world.Settings(seed=1, size="small"), out, QUIET)
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path, made):
     for name in ("one", "other"):
-        world.write(made.settings, tmp_path / name, QUIET)
+        writing.write(made.settings, tmp_path / name, QUIET)
     files = sorted(p for p in (tmp_path / "one").rglob("*") if p.is_file())
     assert len(files) > 50
     for file in files:
@@ -167,14 +168,14 @@ def test_nothing_is_left_of_an_interrupted_writing(tmp_path, made):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        world.write(made.settings, tmp_path / "world", stop)
+        writing.write(made.settings, tmp_path / "world", stop)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_other_peoples_folders_are_left_alone(tmp_path, made):
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(DataError, match="something else than a sample world"):
-        world.write(made.settings, tmp_path, QUIET)
+        writing.write(made.settings, tmp_path, QUIET)
 
 
 @pytest.mark.parametrize(
@@ -194,3 +195,91 @@ def test_typology_knows_all_languages_and_names_what_it_does_not():
         typology.vectors("fam", ["xx"])
     with pytest.raises(DataError, match="no feature set"):
         typology.load("syntax")
+
+
+def test_a_world_of_an_older_version_is_named(tmp_path):
+    (tmp_path / "world").mkdir()
+    old = {"settings": dataclasses.asdict(world.Settings(size="small"))}
+    (tmp_path / "world" / "world.json").write_text(json.dumps(old))
+    with pytest.raises(DataError, match="of another version of mt5x"):
+        writing.write(world.Settings(size="small"), tmp_path / "world", QUIET)
+
+
+def rows_of(made: world.World, name: str, split: str) -> list[dict]:
+    return list(dict(datasets.datasets(made))[name][split])
+
+
+def test_unanswerable_questions_ask_for_what_is_not_there(made):
+    english = made.languages["en"]
+    types = {english.lexicon[kind]: kind.entity_type for kind in lexicons.KINDS}
+    entities = {
+        english.lexicon[cue]: cue.entity_type for cue in lexicons.CUES if cue.word_class != "kind"
+    }
+    rows = rows_of(made, "squad/v2.0:3.0.0", "train")
+    assert [row["is_impossible"] for row in rows[:6]] == [True, False, False] * 2
+    for row in rows:
+        wanted = types[row["question"].split()[1]]
+        there = [kind for word, kind in entities.items() if word in row["context"].split()]
+        if row["is_impossible"]:
+            assert wanted not in there
+            assert row["answers"] == {"text": [], "answer_start": []}
+        else:
+            (answer,), (start,) = row["answers"]["text"], row["answers"]["answer_start"]
+            assert row["context"][start:].startswith(answer)
+
+
+def test_the_right_choice_is_right_and_the_only_one(made):
+    for row in rows_of(made, "cosmos_qa:1.0.0", "train"):
+        names = [row[f"answer{n}"] for n in range(4)]
+        assert len(set(names)) == 4
+        assert names[row["label"]] in row["context"].split()
+    for row in rows_of(made, "hellaswag:1.1.0", "train"):
+        assert len(set(row["endings"])) == 4
+        said = {word for word in row["endings"][row["label"]].split() if word != "."}
+        told = row["context"]
+        # Affixes aside, every word of the right ending was told.
+        assert all(word in told for word in said)
+    types = {made.languages["en"].lexicon[cue]: cue.entity_type for cue in lexicons.CUES}
+    for row in rows_of(made, "commonsense_qa:1.11.0", "train"):
+        wanted = types[row["question_concept"]]
+        fitting = [word for word in row["choices"]["text"] if types[word] == wanted]
+        assert fitting == [row["choices"]["text"]["ABCDE".index(row["answerKey"])]]
+
+
+def test_every_word_has_a_category(made):
+    names = set(made.names)
+    for row in rows_of(made, "ccgbank:1.0.0", "train"):
+        tagged = list(zip(row["tokens"], row["tags"], strict=True))
+        assert all((tag == "N") == (token in names) for token, tag in tagged)
+        assert tagged[-1] == (".", ".")
+
+
+def test_what_is_parallel_says_the_same(made):
+    english = rows_of(made, "xquad/en:3.0.0", "test")
+    hindi = rows_of(made, "xquad/hi:3.0.0", "test")
+    assert [row["answers"]["text"] for row in english] == [row["answers"]["text"] for row in hindi]
+    assert english[0]["context"] != hindi[0]["context"]
+    rows = rows_of(made, "bucc_mining/de:1.0.0", "test")
+    by_id = {row["id"]: row for row in rows}
+    paired = [row for row in rows if row["pair"]]
+    assert len(by_id) == len(rows)
+    assert len(paired) == len(rows) / 2
+    for row in paired:
+        other = by_id[row["pair"]]
+        assert (other["pair"], other["side"] == row["side"]) == (row["id"], False)
+        # Names are written alike everywhere.
+        assert names_in(made, row["sentence"]) == names_in(made, other["sentence"])
+    said = [row["target_sentence"] for row in rows_of(made, "tatoeba/tatoeba_de:1.0.0", "train")]
+    assert len(set(said)) == len(said)
+
+
+def names_in(made: world.World, sentence: str) -> set[str]:
+    return set(sentence.split()) & set(made.names)
+
+
+def test_what_is_shared_is_said_of_tasks_that_exist(made):
+    from tasks.definitions import DATA_SETS
+
+    for task, targets in skills.SHARED.items():
+        assert task == "anli_plus" or task in DATA_SETS
+        assert all(target in DATA_SETS for target in targets)
