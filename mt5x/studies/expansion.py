@@ -1,6 +1,7 @@
 """From a declaration to its stages: each path of a study, what paths share once."""
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -160,30 +161,27 @@ def _intermediate(
 
 def _transferred(study: Study, transfer: Transfer, model: _Model, seed: int) -> Iterator[Stage]:
     """The fine-tunings of a target task from one model, and what they are evaluated on."""
+    if transfer.mixture is None:
+        yield from _evaluated(study, transfer, model, transfer.task, None, seed)
+        return
     trains = transfer.trains or transfer.task
-    for source in transfer.trained_sources:
-        tuned, label = model, transfer.task
-        if source is not None:
-            assert transfer.mixture is not None
-            stage = _training(
-                study,
-                model,
-                name=f"finetune-{trains}-{source}{model.suffix}-seed{seed}",
-                mixture=transfer.mixture.format(source=_in_names(source)),
-                macros=transfer.macros,
-                seed=seed,
-                task=trains,
-                source=source,
-                condition=model.condition,
-            )
-            yield stage
-            tuned, label = (
-                _after(model, stage, model.suffix, model.condition),
-                f"{transfer.task}-{source}",
-            )
-        yield from _evaluated(study, transfer, tuned, label, source, seed)
-        if source is not None:
-            yield from _few_shot(study, transfer, tuned, source, seed)
+    for source, size in itertools.product(transfer.trained_sources, transfer.sizes):
+        condition = dataclasses.replace(model.condition, source_size=size)
+        stage = _training(
+            study,
+            model,
+            name=f"finetune-{trains}-{source}{_sized(size)}{model.suffix}-seed{seed}",
+            mixture=transfer.mixture.format(source=_in_names(source), size=_cut(size)),
+            macros=transfer.macros,
+            seed=seed,
+            task=trains,
+            source=source,
+            condition=condition,
+        )
+        yield stage
+        tuned = _after(model, stage, f"{_sized(size)}{model.suffix}", condition)
+        yield from _evaluated(study, transfer, tuned, f"{transfer.task}-{source}", source, seed)
+        yield from _few_shot(study, transfer, tuned, source, seed)
 
 
 def _few_shot(
@@ -256,7 +254,7 @@ def _evaluation(
         gin_files=(model.gin_file, f"{_RUNS}/evaluate.gin"),
         macros={
             **study.evaluation,
-            "MIXTURE_OR_TASK_NAME": mixture.format(source=_in_names(source or "")) + noise,
+            "MIXTURE_OR_TASK_NAME": mixture.format(source=_in_names(source or ""), size="") + noise,
             "EVALUATOR_ONLY": [transfer.eval_task.format(language=one) + noise for one in targets],
             "SPLIT": transfer.split,
             "CHECKPOINT_PATH": model.checkpoint,
@@ -343,6 +341,16 @@ def _baseline(base: Base, transfer: Transfer, seed: int) -> Stage:
 def _in_names(language: str) -> str:
     """A source as names of mixtures write it: 'en_hi' for 'en+hi'."""
     return language.replace(SEVERAL, "_")
+
+
+def _cut(size: int | None) -> str:
+    """How a mixture's name says that it is cut."""
+    return "" if size is None else f":n{size}"
+
+
+def _sized(size: int | None) -> str:
+    """How a stage's name says it."""
+    return "" if size is None else f"-n{size}"
 
 
 def _kind_and_strength(transfer: Transfer, noise: str) -> tuple[str, int]:

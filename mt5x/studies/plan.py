@@ -69,8 +69,8 @@ class Transfer:
       macros: gin macros of the fine-tuning, such as TASK_FEATURE_LENGTHS.
       split: evaluated split.
       sources: languages trained on, or several joined by '+'.
-      sizes: numbers of training examples of the source, None for all; `mixture` then holds '{size}',
-        which stands for ':n1000' or nothing.
+      sizes: numbers of training examples of the source, None for all; `mixture` then holds
+        '{size}', which stands for ':n1000' or nothing.
       evaluated: SeqIO mixture that holds the eval tasks, '{source}'; None: `mixture`.
       trains: what the fine-tuning is called; tasks that fine-tune alike share it under one name.
       shots: numbers of labelled examples of the target language that the tuned model is then
@@ -110,10 +110,8 @@ class Transfer:
             raise UserError(f"{self.task} has shots: name its mixture and its few_shot_mixture")
 
     @property
-    def trained_sources(self) -> Sequence[str | None]:
-        """The sources, or None alone where nothing is trained."""
-        if self.mixture is None:
-            return (None,)
+    def trained_sources(self) -> Sequence[str]:
+        """The languages trained on."""
         return self.languages if self.sources is None else self.sources
 
 

@@ -157,6 +157,15 @@ def test_shots_noise_and_several_sources(study):
     assert noisy.compared_with in noisy.parents
 
 
+def test_sizes_of_the_source(study):
+    cut = dataclasses.replace(PANX, mixture="panx_zeroshot.{source}{size}", sizes=(10, None))
+    stages = {one.name: one for one in expand(dataclasses.replace(study, transfers=[cut]))}
+    few = stages["finetune-panx-en-n10-seed0"]
+    assert few.macros["MIXTURE_OR_TASK_NAME"] == "panx_zeroshot.en:n10"
+    assert stages["evaluate-panx-en-n10-seed0"].condition.source_size == 10
+    assert stages["evaluate-panx-en-seed0"].condition.source_size is None
+
+
 def test_a_model_is_evaluated_as_it_is_where_nothing_is_tuned(study):
     retrieval = Transfer(
         task="tatoeba",
