@@ -65,14 +65,16 @@ def build_report(
 
 
 def _write(findings: Findings, folder: Path, title: str) -> None:
-    from analysis.report.page import render  # brings matplotlib
+    from analysis.report import sections  # brings matplotlib
+    from analysis.report.page import render
 
     (folder / "tables").mkdir()
     (folder / "figures").mkdir()
-    every = tables.every(findings)
+    parts = sections.every(findings, folder / "figures")
+    every = [*(table for part in parts for table in part.tables), *tables.every(findings)]
     for table in every:
         table.write(folder / "tables")
-    page = render(findings, every, folder / "figures", title)
+    page = render(findings, every, parts, folder / "figures", title)
     write_parquet(findings.rows, folder / "results.parquet")
     (folder / "index.html").write_text(page, encoding="utf-8")
 

@@ -1,15 +1,7 @@
-"""The figures: drawn once with matplotlib, kept as SVG and PNG files, and set into the page.
+"""The figures of plain transfer and of the pretrained model, drawn with matplotlib."""
 
-In the page an SVG's colours become the page's CSS variables, so one drawing serves light and dark;
-its text stays text, in the page's font.
-"""
-
-import dataclasses
-import io
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -21,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from analysis.language_features import PairFeature
 from analysis.languages import name
 from analysis.report import palette
+from analysis.report.drawing import STYLE, Drawing, blank, save, settle
 from analysis.report.findings import LEXICAL, SIGNIFICANT, SYNTACTIC, Findings
 from analysis.report.labels import place_labels
 from analysis.report.palette import ACCENT, HEAT, INK, MUTED, PAPER, RULE, SECOND
@@ -29,63 +22,6 @@ from analysis.transfer import Transfer
 
 PANELS = 4
 """Scatter plots per task."""
-
-_STYLE: Any = {
-    "font.family": "sans-serif",
-    "font.size": 8,
-    "svg.fonttype": "none",
-    "axes.edgecolor": RULE,
-    "axes.labelcolor": MUTED,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 8.5,
-    "axes.titlelocation": "left",
-    "text.color": INK,
-    "xtick.color": RULE,
-    "ytick.color": RULE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "xtick.major.size": 3,
-    "ytick.major.size": 0,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Drawing:
-    """A figure as the page holds it.
-
-    Attributes:
-      name: file name without ending.
-      svg: the element for the page; no XML header, no outside reference.
-      alt: what a reader who does not see it needs to know.
-    """
-
-    name: str
-    svg: str
-    alt: str
-
-
-def save(figure: Figure, file_name: str, alt: str, folder: Path) -> Drawing:
-    """Writes `file_name`.svg and .png into `folder` and returns the drawing for the page."""
-    settle(figure)
-    # The salt and the missing date make the same numbers give the same bytes.
-    with mpl.rc_context({"svg.hashsalt": file_name}):
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Title": alt})
-    (folder / f"{file_name}.svg").write_text(stream.getvalue(), encoding="utf-8")
-    figure.savefig(folder / f"{file_name}.png", format="png", dpi=160, facecolor=PAPER)
-    return Drawing(file_name, _for_page(stream.getvalue(), file_name, alt), alt)
-
-
-def settle(figure: Figure) -> None:
-    """Lays the figure out once; each later drawing would do it again."""
-    if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
 
 
 def heat_map(findings: Findings, table: Transfer, folder: Path) -> Drawing:
@@ -96,8 +32,8 @@ def heat_map(findings: Findings, table: Transfer, folder: Path) -> Drawing:
     low, high = palette.bounds(known)
     task = task_name(table.task)
     metric = metric_name(table.metric)
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure(1.3 + 0.42 * len(targets), 1.1 + 0.36 * len(sources))
+    with mpl.rc_context(STYLE):
+        figure, axes = blank(1.3 + 0.42 * len(targets), 1.1 + 0.36 * len(sources))
         colours = mpl.colors.ListedColormap(HEAT)
         image = axes.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
         for i, j in np.argwhere(~np.isnan(values)):
@@ -158,8 +94,8 @@ def scatter(findings: Findings, table: Transfer, feature: PairFeature, folder: P
     assert c.r is not None
     assert c.p is not None
     metric = metric_name(table.metric)
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure(2.7, 2.4)
+    with mpl.rc_context(STYLE):
+        figure, axes = blank(2.7, 2.4)
         axes.grid(axis="y", color=RULE, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.scatter(x, y, s=13, color=ACCENT, alpha=0.75, linewidths=0)
@@ -199,8 +135,8 @@ def lm_bars(
     spoken = [language for language in order if language in numbers]
     means = [numbers[language].mean for language in spoken]
     digits = 2 if metric == "lm_nll" else 1
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure(3.0, 0.75 + 0.24 * len(spoken))
+    with mpl.rc_context(STYLE):
+        figure, axes = blank(3.0, 0.75 + 0.24 * len(spoken))
         rows = np.arange(len(spoken))
         spreads = [numbers[language].spread or 0.0 for language in spoken]
         axes.barh(rows, means, height=0.66, color=ACCENT)
@@ -232,7 +168,7 @@ def forest(findings: Findings, folder: Path) -> Drawing | None:
     ]
     if not features:
         return None
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(
             figsize=(1.9 + 2.1 * len(tasks), 0.9 + 0.24 * len(features)), layout="constrained"
         )
@@ -265,34 +201,5 @@ def forest(findings: Findings, folder: Path) -> Drawing | None:
         return save(figure, "correlations", alt, folder)
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
-
-
 def _or_nan(value: float | None) -> float:
     return np.nan if value is None else value
-
-
-_VARIABLES = {
-    PAPER: "paper", INK: "ink", MUTED: "muted", RULE: "rule", ACCENT: "accent", SECOND: "second",
-}  # fmt: skip
-
-
-def _for_page(svg: str, prefix: str, alt: str) -> str:
-    """Returns matplotlib's SVG as an element for the page: themed, its ids its own."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
-    svg = re.sub(r"<title>.*?</title>", "", svg, flags=re.S)
-    svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg)
-    svg = re.sub(r'\s(width|height|version)="[^"]*"', "", svg, count=3)
-    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
-    svg = re.sub(r'xlink:href="#', f'href="#{prefix}-', svg)
-    svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, f"var(--{variable})")
-    # `font: 8px 'DejaVu Sans', ...` names a family; the page has its own.
-    svg = re.sub(r"font: (?:(\d+|bold) )?([\d.]+px) [^;\"]*", r"font-size: \2", svg)
-    escaped = alt.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    return svg.replace("<svg", f'<svg role="img" aria-label="{escaped}"', 1).strip()

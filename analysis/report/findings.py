@@ -8,6 +8,8 @@ import numpy as np
 
 from analysis import correlation, language_features, multiplicity
 from analysis.correlation import Correlation, correlate
+from analysis.curves import Curve, curves
+from analysis.gains import Gain, gains
 from analysis.language_features import PairFeature
 from analysis.languages import kinship_order
 from analysis.lm_results import LmNumber, lm_numbers
@@ -16,6 +18,7 @@ from analysis.pairs import PairMatrix
 from analysis.prediction import Prediction, foretell
 from analysis.rank_correlation import PERMUTATIONS as RANK_PERMUTATIONS
 from analysis.rank_correlation import RankCorrelation, rank_correlate
+from analysis.robustness import Drop, drops
 from analysis.slope import Slope, slope
 from analysis.transfer import FORMS, Transfer, adjusted, main_transfers, transfers
 from mt5x.errors import UserError
@@ -50,6 +53,9 @@ class Findings:
         corrected for all features of the task.
       regressions: task -> regression of the score on what is known of every pair in `TOGETHER`.
       lm: metric -> language -> LM statistic.
+      gains: of target tasks from intermediate ones.
+      curves: of scores against numbers of examples or languages.
+      drops: of scores under noise.
       seed: seed of permutations and resamples.
       data_dir: where world.json and the pretraining text were looked for; None if nowhere.
     """
@@ -67,6 +73,9 @@ class Findings:
     corrected: Mapping[tuple[str, str], Mapping[str, float | None]]
     regressions: Mapping[str, Regression]
     lm: Mapping[str, Mapping[str, LmNumber]]
+    gains: Sequence[Gain]
+    curves: Sequence[Curve]
+    drops: Sequence[Drop]
     seed: int
     permutations: int
     resamples: int
@@ -113,7 +122,8 @@ def find(
     """
     tables = transfers(rows, stage)
     lm = lm_numbers(rows)
-    if not tables and not lm:
+    gained, grown, lost = gains(rows), curves(rows, seed), drops(rows)
+    if not (tables or lm or gained or grown or lost):
         raise UserError(
             f"{len(rows)} result rows hold neither the score of a fine-tuned model nor an LM "
             "statistic: there is nothing to report"
@@ -157,6 +167,9 @@ def find(
         corrected=_corrected(main, known, correlations),
         regressions={t.task: _regression(t, known, permutations, seed) for t in main},
         lm=lm,
+        gains=gained,
+        curves=grown,
+        drops=lost,
         seed=seed,
         permutations=permutations,
         resamples=resamples,

@@ -11,12 +11,17 @@ from analysis.languages import name
 from analysis.lm_results import LM_METRICS
 from analysis.report import figures, palette, sentences, tables, together
 from analysis.report.findings import SIGNIFICANT, Findings
+from analysis.report.section import Section
 from analysis.report.words import decimal, metric_name, p_number, plain, task_kind, task_name
 from analysis.transfer import FORMS, Transfer
 
 
 def render(
-    findings: Findings, every: Sequence[tables.Table], figure_folder: Path, title: str
+    findings: Findings,
+    every: Sequence[tables.Table],
+    sections: Sequence[Section],
+    figure_folder: Path,
+    title: str,
 ) -> str:
     """Returns the page's HTML and writes its figures into `figure_folder`."""
     package = resources.files("analysis.report")
@@ -32,7 +37,9 @@ def render(
         study=", ".join(sorted({row.study for row in findings.rows})),
         css=(package / "page.css").read_text(encoding="utf-8"),
         themes=palette.css(),
-        lead=sentences.lead(findings),
+        lead=[*(one.answer for one in sections), *sentences.lead(findings)],
+        sections=sections,
+        plain=plain,
         predictors=sentences.about_predictors(findings) if findings.main else [],
         tasks=task_views,
         lm=lm_view,

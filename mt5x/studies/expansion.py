@@ -221,8 +221,6 @@ def _evaluated(
     seed: int,
 ) -> Iterator[Stage]:
     """A model evaluated in all languages: on clean text, and on each kind of noise."""
-    if transfer.shots:
-        model = dataclasses.replace(model, condition=dataclasses.replace(model.condition, shots=0))
     clean = _evaluation(study, transfer, model, label, source, seed, transfer.languages)
     yield clean
     for noise in transfer.perturbations:

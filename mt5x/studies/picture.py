@@ -96,17 +96,18 @@ def svg(stages: Sequence[Stage], title: str) -> str:
 
 
 def _label(stage: Stage) -> str:
-    if stage.kind == kinds.TRAIN and stage.source is None:
-        return "pretraining"
-    condition = stage.condition
-    if stage.kind == kinds.TRAIN and condition.intermediate == stage.task:
-        return f"intermediate {stage.task}"
-    words = {kinds.TRAIN: "tune on", kinds.EVALUATE: "evaluate"}
-    shots = "few shots of " if stage.kind == kinds.TRAIN and condition.shots else ""
-    label = f"{words.get(stage.kind, stage.kind.replace('_', ' '))} {shots}{stage.task}"
-    if stage.kind in (kinds.LM_STATISTICS,):
-        return "LM statistics"
-    if stage.kind == kinds.EVALUATE and condition.shots:
+    """What a stage does, without what tells it from its like."""
+    role, condition = stage.name.partition("-")[0], stage.condition
+    label = {
+        "pretrain": "pretraining",
+        "lm_statistics": "LM statistics",
+        "intermediate": f"intermediate {stage.task}",
+        "finetune": f"tune on {stage.task}",
+        "few_shot": f"few shots of {stage.task}",
+        "evaluate": f"evaluate {stage.task}",
+        "majority_baseline": f"majority baseline {stage.task}",
+    }[role]
+    if role == "evaluate" and condition.shots:
         label += ", few shots"
     return label if condition.perturbation is None else f"{label}, {condition.perturbation}"
 

@@ -32,8 +32,8 @@ class Condition:
       intermediate_language: the language of that.
       intermediate_size: training examples of it; None is all that there are.
       source_size: training examples of the source languages; None is all that there are.
-      shots: labelled examples of the target language that were trained on, 0 in zero-shot; None
-        where the target is not told apart from the source, as in a study without shots.
+      shots: labelled examples of the target language that a tuned model was then trained on; None
+        or 0 is zero-shot.
       perturbation: kind of noise in what is evaluated, such as 'typos'; None is the clean test set.
       strength: of the noise, in percent; None where there is none.
     """

@@ -152,7 +152,7 @@ def test_shots_noise_and_several_sources(study):
     assert noisy.macros["MIXTURE_OR_TASK_NAME"] == "panx_from.en:typos10"
     assert noisy.macros["EVALUATOR_ONLY"][0] == "panx_eval.en:typos10"
     assert (noisy.condition.perturbation, noisy.condition.strength) == ("typos", 10)
-    assert noisy.condition.shots == 0
+    assert noisy.condition.shots is None
     assert noisy.compared_with == "evaluate-panx-en-seed0"
     assert noisy.compared_with in noisy.parents
 
