@@ -84,6 +84,15 @@ def spreads(first: Group, second: Group) -> dict[str, float]:
     }
 
 
+def shared(*groups: Group) -> list[Group]:
+    """Returns the groups with the cells alone that all of them have."""
+    common = set.intersection(*(set(one.scores) for one in groups))
+    return [
+        dataclasses.replace(one, scores={x: one.scores[x] for x in one.scores if x in common})
+        for one in groups
+    ]
+
+
 def by_target(group: Group) -> dict[str, float]:
     """Returns target language -> mean score."""
     found: dict[str, list[float]] = defaultdict(list)

@@ -17,7 +17,6 @@ They are compared by AICc, by BIC and by the error at an n that was held out (le
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -125,16 +124,16 @@ def curves(rows: Sequence[ResultRow], seed: int = 0) -> list[Curve]:
     scored at every n.
     """
     among = [one for one in cells.groups(rows) if one.condition.perturbation is None]
-    found: dict[tuple[str, str, str, Condition], dict[int, Mapping[str, float]]] = defaultdict(dict)
+    found: dict[tuple[str, str, str, Condition], dict[int, Group]] = defaultdict(dict)
     for axis in AXES:
         for group in among:
-            for n, condition, scores in _along(axis, group):
-                found[axis, group.task, group.metric, condition][n] = scores
+            for n, condition, part in _along(axis, group):
+                found[axis, group.task, group.metric, condition][n] = part
         for (of, task, _, condition), points in found.items():
             if of == axis and (without := _without(axis, condition)) is not None:
                 none = cells.find(among, task, without)
                 if none is not None:
-                    points[0] = cells.by_target(none)
+                    points[0] = none
     return [
         fitted(axis, task, metric, condition, common, seed)
         for (axis, task, metric, condition), points in found.items()
@@ -197,21 +196,25 @@ def meeting(first: Curve, second: Curve, seed: int = 0) -> Meeting:
     return Meeting(n, float(low), float(high))
 
 
-def _along(axis: str, group: Group) -> list[tuple[int, Condition, Mapping[str, float]]]:
+def _along(axis: str, group: Group) -> list[tuple[int, Condition, Group]]:
     """The points that a group gives along an axis: n, the rest of the condition, the scores."""
     if axis != "sources":
         n = getattr(group.condition, axis)
-        if n is None:
-            return []
-        return [(n, changed(group.condition, **{axis: None}), cells.by_target(group))]
-    by_count: dict[int, dict[Any, float]] = defaultdict(dict)
-    for cell, score in group.scores.items():
-        if cell[1] is not None:
-            by_count[cell[1].count(SEVERAL) + 1][cell] = score
+        return [] if n is None else [(n, changed(group.condition, **{axis: None}), group)]
+    by_count: dict[int, dict[cells.Cell, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for (seed, source, *rest), score in group.scores.items():
+        if source is not None:
+            by_count[source.count(SEVERAL) + 1][(seed, None, *rest)].append(score)
     if len(by_count) < 2:
         return []
-    parts = {n: dataclasses.replace(group, scores=scores) for n, scores in by_count.items()}
-    return [(n, group.condition, cells.by_target(part)) for n, part in parts.items()]
+    return [
+        (n, group.condition, dataclasses.replace(group, scores=_means(scores)))
+        for n, scores in by_count.items()
+    ]
+
+
+def _means(scores: Mapping[cells.Cell, Sequence[float]]) -> dict[cells.Cell, float]:
+    return {cell: float(np.mean(several)) for cell, several in scores.items()}
 
 
 def _without(axis: str, condition: Condition) -> Condition | None:
@@ -221,12 +224,13 @@ def _without(axis: str, condition: Condition) -> Condition | None:
     return condition if axis == "shots" else None
 
 
-def _common(points: Mapping[int, Mapping[str, float]]) -> dict[int, dict[str, float]]:
-    """The points of the languages that were scored at every n; nothing without any."""
-    shared = set.intersection(*(set(scores) for scores in points.values()))
-    if not shared:
+def _common(points: Mapping[int, Group]) -> dict[int, dict[str, float]]:
+    """Target language -> score by n, over the cells that are scored at every n; {} without any."""
+    ordered = sorted(points)
+    parts = cells.shared(*(points[n] for n in ordered))
+    if not parts[0].scores:
         return {}
-    return {n: {one: points[n][one] for one in sorted(shared)} for n in sorted(points)}
+    return {n: cells.by_target(part) for n, part in zip(ordered, parts, strict=True)}
 
 
 def _languages(curve: Curve) -> set[str]:

@@ -48,7 +48,7 @@ def drops(rows: Sequence[ResultRow]) -> list[Drop]:
         if clean is None:
             continue
         drop = cells.differences(clean, group)
-        level = cells.by_target(clean)
+        level = cells.by_target(cells.shared(clean, group)[0])
         share = {one: 100 * x / level[one] for one, x in drop.items() if level[one] > 0}
         flips = _flips(rows, group.task, group.condition)
         found.append(
