@@ -9,6 +9,11 @@ import difflib
 from collections.abc import Iterable
 
 
+def said(error: BaseException) -> str:
+    """What an error says, without the call sites that gin appends to what passes through it."""
+    return str(error).split("\n  In call to configurable ")[0].strip()
+
+
 class UserError(Exception):
     """Something the user can put right; the message is the whole explanation."""
 

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from mt5x import __version__
-from mt5x.errors import UserError, nearest
+from mt5x.errors import UserError, nearest, said
 from scripts.gin_arguments import split_bindings
 from scripts.huge_pages import restart_with_huge_pages
 from scripts.quiet_import import import_on_use, import_quietly
@@ -115,8 +115,7 @@ def _answer(name: str, arguments: list[str]) -> int:
         processes = _processes()
         if processes is not None:
             processes.wait_if_peer_was_lost(error)
-        # gin appends the call sites that an error passed through.
-        return _complain(str(error).split("\n  In call to configurable ")[0].strip())
+        return _complain(said(error))
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import runpy
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 import seqio
 
+from scripts import study
 from scripts.main import COMMANDS
 from tasks import languages, mixtures, own_data
 from tasks.definitions import DATA_SETS
@@ -376,3 +378,42 @@ def write_text(path: Path, text: str) -> None:
 
 if __name__ == "__main__":
     print(catalogue_tables(), end="")
+
+
+STUDY_GUIDES = (REPOSITORY / "docs" / "first_study.md", REPOSITORY / "docs" / "studies.md")
+
+
+@pytest.mark.slow
+def test_the_first_study_walks_from_an_empty_file_to_its_answer(tmp_path):
+    guide = STUDY_GUIDES[0]
+    write_files(guide, tmp_path)
+    # The same walk with few steps.
+    for name in ("first.gin", "second.gin"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        for steps in ("2000", "150", "800"):
+            text = re.sub(
+                rf"('(?:TRAIN_STEPS|STEP_OFFSET|TRAIN_STEPS_RELATIVE)'): {steps}", r"\1: 4", text
+            )
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    commands = [line for block in blocks(guide, "sh") for line in block.splitlines()]
+    assert [line.split()[1:3] for line in commands] == [
+        ["sample-data", "--out"], ["study", "plan"], ["study", "run"], ["study", "status"],
+        ["study", "run"],
+    ]  # fmt: skip
+    shown = [shell(line.replace("sample-data", "sample-data --size small"), tmp_path)
+             for line in commands]  # fmt: skip
+    assert "all 4 stages are done" in shown[3]
+    first = {path.parent.name for path in (tmp_path / "runs/stages").glob("*/done.json")}
+    assert len(first) == 1 + 1 + 3 * (1 + 2) + 2
+    page = (tmp_path / "runs/first/report/index.html").read_text(encoding="utf-8")
+    for title in ("What an intermediate task adds", "How scores grow", "What noise costs"):
+        assert title in page
+
+
+@pytest.mark.parametrize("guide", STUDY_GUIDES, ids=lambda path: path.name)
+def test_study_commands_of_the_guides_are_taken(guide):
+    for block in blocks(guide, "sh"):
+        for line in block.splitlines():
+            words = shlex.split(line.split("#")[0])
+            if words[1] == "study":
+                assert study.read_arguments(words[2:]).action == words[2]

@@ -14,7 +14,7 @@ from typing import Any
 
 from mt5x import config
 from mt5x.checkpoints import best
-from mt5x.errors import UserError
+from mt5x.errors import UserError, said
 from mt5x.run_record import environment
 from mt5x.studies import flips, stage_jobs, status, store, study_rows
 from mt5x.studies.expansion import expand
@@ -27,6 +27,8 @@ Job = Callable[[str], Figures]
 
 _LOOK_AGAIN = 1.0
 """Seconds between looks at what other runners do."""
+_MOST_TOLD = 5
+"""Failures that are told one by one in the end."""
 _TELL_AFTER = 60.0
 """Seconds between lines that say how far the whole study is."""
 
@@ -198,7 +200,7 @@ def finish(
 
 def cause_of(error: Exception) -> str:
     """What went wrong, in a line."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(said(error).split()) or type(error).__name__
     if isinstance(error, UserError):
         return text
     short = text if len(text) <= 300 else f"{text[:300]} …"
@@ -211,9 +213,11 @@ def failure_page(failed: Sequence[Stage], folders: Mapping[str, Path], unreached
     """What failed, why, and how to run each alone."""
     stages = "1 stage failed" if len(failed) == 1 else f"{len(failed)} stages failed"
     lines = [f"{stages}, and {unreached} that need what it gives were not run:"]
-    for stage in failed:
+    for stage in failed[:_MOST_TOLD]:
         failure = store.failure_of(folders[stage.name])
         lines += [f"  {stage.name}: {failure.cause}", f"    alone: {failure.command}"]
+    if len(failed) > _MOST_TOLD:
+        lines.append(f"  and {len(failed) - _MOST_TOLD} more, which `mt5x study status` lists")
     return "\n".join([*lines, "`mt5x study retry` tries them again; the others are kept"])
 
 

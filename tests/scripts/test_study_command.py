@@ -142,7 +142,7 @@ panx/plan.Transfer:
   mixture = 'panx_zeroshot.{{source}}'
   macros = {{
     'TASK_FEATURE_LENGTHS': {{'inputs': 16, 'targets': 12}}, 'BATCH_SIZE': 8,
-    'TRAIN_STEPS_RELATIVE': 4, 'CHECKPOINT_PERIOD': 2,
+    'TRAIN_STEPS_RELATIVE': 4, 'CHECKPOINT_PERIOD': 2, 'STEP_OFFSET': 4,
   }}
   perturbations = ['typos30']
 """
