@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from analysis.lm_job import batches
-from analysis.lm_statistics import LmStatistics, measure
+from analysis.lm_statistics import measure
 from mt5x import decoding, scoring, train_state
 from mt5x.benchmarks import side_by_side
 from mt5x.benchmarks.measurement import OURS, Measurement
@@ -49,8 +49,8 @@ def made_up(
 
 def plain(
     model: Any, params: Any, lengths: dict[str, int]
-) -> Callable[[np.ndarray, np.ndarray], LmStatistics]:
-    """Returns measure_one(inputs, targets) -> statistics of that example, which is decoded."""
+) -> Callable[[np.ndarray, np.ndarray], tuple[float, int, int]]:
+    """Returns measure_one(inputs, targets) -> nats, tokens and hits of that one, decoded."""
 
     def compute(params: Any, batch: dict[str, jax.Array]) -> tuple[jax.Array, ...]:
         targets = batch["decoder_target_tokens"]
@@ -64,10 +64,10 @@ def plain(
 
     compiled = jax.jit(compute)
 
-    def measure_one(inputs: np.ndarray, targets: np.ndarray) -> LmStatistics:
+    def measure_one(inputs: np.ndarray, targets: np.ndarray) -> tuple[float, int, int]:
         (batch,) = batches([inputs], [targets], lengths, 1)
-        nll, tokens, hits = compiled(params, batch)
-        return LmStatistics(np.asarray(nll, np.float64), np.asarray(tokens), np.asarray(hits))
+        nll, tokens, hits = map(np.asarray, compiled(params, batch))
+        return float(nll[0]), int(tokens[0]), int(hits[0])
 
     return measure_one
 

@@ -11,23 +11,45 @@ from mt5x.studies.results import ResultRow
 
 LM_METRICS = {
     "lm_nll": ("LM(L)", "nats per target token, lower is better"),
+    "lm_perplexity": ("Perplexity", "of a target token, lower is better"),
+    "lm_nll_per_char": ("LM(L) per character", "nats per character of the hidden text"),
+    "lm_nll_per_byte": ("LM(L) per byte", "nats per UTF-8 byte of the hidden text"),
     "lm_em": ("LM_EM(L), whole sequence", "percent"),
     "lm_token_em": ("LM_EM(L), per token", "percent"),
+    "lm_teacher_forced_em": ("LM_EM(L), per token, teacher-forced", "percent"),
+    "lm_tokens": ("Target tokens", "measured"),
+    "lm_characters": ("Characters", "hidden"),
+    "lm_bytes": ("Bytes", "hidden"),
+    "lm_documents": ("Documents", "measured"),
 }
 """Metric -> (name, unit). The product form of LM_EM is the primary one."""
+
+DRAWN = ("lm_nll", "lm_nll_per_byte", "lm_em", "lm_token_em")
+"""What the page draws; its table has those and the other ways of telling LM(L)."""
+SHOWN = ("lm_nll", "lm_perplexity", "lm_nll_per_char", *DRAWN[1:], "lm_tokens")
+_WHOLE = ("lm_tokens", "lm_characters", "lm_bytes", "lm_documents")
+
+
+def digits(metric: str) -> int:
+    """How many decimals a statistic is told with."""
+    if metric in _WHOLE:
+        return 0
+    return 3 if metric.startswith("lm_nll") else 1
 
 
 @dataclasses.dataclass(frozen=True)
 class LmNumber:
     """One statistic of one language: mean over seeds, sample standard deviation, seeds, sequences.
 
-    `spread` is None for a single seed.
+    `spread` is None for a single seed, which may have the interval from `low` to `high` instead.
     """
 
     mean: float
     spread: float | None
     seeds: int
     num_examples: int
+    low: float | None = None
+    high: float | None = None
 
 
 def lm_numbers(rows: Iterable[ResultRow]) -> dict[str, dict[str, LmNumber]]:
@@ -51,4 +73,5 @@ def lm_numbers(rows: Iterable[ResultRow]) -> dict[str, dict[str, LmNumber]]:
 def _number(rows: list[ResultRow]) -> LmNumber:
     values = [row.value for row in rows]
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return LmNumber(float(np.mean(values)), spread, len(rows), rows[-1].num_examples)
+    ends = (rows[0].low, rows[0].high) if len(rows) == 1 else (None, None)
+    return LmNumber(float(np.mean(values)), spread, len(rows), rows[-1].num_examples, *ends)

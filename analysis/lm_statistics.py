@@ -11,7 +11,6 @@ to and with their first difference. A sequence without one is restored; one whos
 last token, or where the model ends there, has no more hits. Only the others are decoded.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -21,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from analysis.lm_counts import LmStatistics as LmStatistics
 from mt5x import decoding, length_buckets, partitioning, scoring, steps
 from mt5x.model import Transformer
 
@@ -28,52 +28,6 @@ Rows = dict[str, jax.Array]
 
 _EOS = 1
 _SHORTEST_TARGET = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class LmStatistics:
-    """The counts of every sequence, from which the statistics and their uncertainty follow.
-
-    Tokens are all tokens of a target: the hidden text, its sentinels, and the end token.
-
-    Attributes:
-      nll: float64 [sequences], negative log-likelihood summed over the target's tokens, in nats.
-      tokens: int64 [sequences], target tokens.
-      hits: int64 [sequences], target tokens that the greedy decode has at the same position.
-    """
-
-    nll: np.ndarray
-    tokens: np.ndarray
-    hits: np.ndarray
-
-    def part(self, start: int, stop: int) -> "LmStatistics":
-        """Those of the sequences from `start` up to `stop`."""
-        rows = slice(start, stop)
-        return LmStatistics(self.nll[rows], self.tokens[rows], self.hits[rows])
-
-    @property
-    def num_examples(self) -> int:
-        """Sequences measured."""
-        return len(self.tokens)
-
-    @property
-    def lm_nll(self) -> float:
-        """LM(L): nats per target token."""
-        return float(self.nll.sum() / self.tokens.sum())
-
-    @property
-    def lm_em(self) -> float:
-        """LM_EM(L), the product form: percent of sequences restored in every token."""
-        return 100 * float(np.mean(self.hits == self.tokens))
-
-    @property
-    def lm_token_em(self) -> float:
-        """LM_EM(L) token by token: percent of target tokens met at their position."""
-        return 100 * float(self.hits.sum() / self.tokens.sum())
-
-    def metrics(self) -> dict[str, float]:
-        """Returns the three statistics under the names of the result table."""
-        return {"lm_nll": self.lm_nll, "lm_em": self.lm_em, "lm_token_em": self.lm_token_em}
 
 
 def measure(
@@ -90,8 +44,9 @@ def measure(
       params: its parameters.
       batches: unpacked batches: encoder_input_tokens [b, s], decoder_input_tokens,
         decoder_target_tokens and decoder_loss_weights [b, t], int32, targets with their end
-        token, weights 1 at a target's tokens and 0 after them. A row without weight is padding and
-        is not counted. All have the same number of rows.
+        token, weights 1 at a target's tokens and 0 after them; decoder_text_weights, if there, 1 at
+        those of the hidden text. A row without weight is padding and is not counted. All have the
+        same number of rows.
       mesh: devices that rows are split over, and that `params` lie on; None for one device.
       advance: told how many sequences are done, batch by batch.
 
@@ -174,14 +129,16 @@ def _decoded_hits(
 
 @functools.lru_cache(maxsize=8)
 def _teacher_forced(model: Transformer, mesh: Mesh | None) -> Callable[..., Rows]:
-    """Returns compute(params, batch) -> {'nll', 'tokens', 'hits', 'settled'}, each [b], compiled.
+    """Returns compute(params, batch), compiled; each of what it returns is [b].
 
-    'hits' are those of the greedy decode where it is 'settled' without decoding.
+    'nll', 'text_nll', 'tokens', 'hits', 'forced_hits' and 'settled': 'hits' are those of the greedy
+    decode where it is 'settled' without decoding.
     """
 
     def compute(params: Any, batch: Mapping[str, jax.Array]) -> Rows:
         targets = batch["decoder_target_tokens"]
         counted = batch["decoder_loss_weights"] > 0
+        text = batch.get("decoder_text_weights", batch["decoder_loss_weights"]) > 0
         log_probs, best = scoring.log_probs_and_likeliest(model, params, batch)
         tokens = counted.sum(axis=1)
         # Up to and with the first of these, the decode is known.
@@ -194,6 +151,8 @@ def _teacher_forced(model: Transformer, mesh: Mesh | None) -> Callable[..., Rows
         settled = (known >= tokens - 1) | (written == _EOS)
         return {
             "nll": -jnp.where(counted, log_probs, 0.0).sum(axis=1),
+            "text_nll": -jnp.where(text, log_probs, 0.0).sum(axis=1),
+            "forced_hits": ((best == targets) & counted).sum(axis=1),
             "tokens": tokens,
             "hits": jnp.minimum(known, tokens) + met,
             "settled": settled,
@@ -228,9 +187,9 @@ def _counted(rows: Rows) -> dict[str, np.ndarray]:
     tokens = np.asarray(rows["tokens"])
     real = tokens > 0
     return {
-        "nll": np.asarray(rows["nll"], np.float64)[real],
+        **{name: np.asarray(rows[name], np.float64)[real] for name in ("nll", "text_nll")},
         "tokens": tokens[real].astype(np.int64),
-        "hits": np.asarray(rows["hits"])[real].astype(np.int64),
+        **{name: np.asarray(rows[name])[real].astype(np.int64) for name in ("hits", "forced_hits")},
         "settled": np.asarray(rows["settled"])[real],
     }
 

@@ -230,7 +230,12 @@ class EvaluationExamples:
 
 
 def evaluation_examples(
-    task: Any, split: str, lengths: Mapping[str, int] | None, use_cached: bool, limit: int | None
+    task: Any,
+    split: str,
+    lengths: Mapping[str, int] | None,
+    use_cached: bool,
+    limit: int | None,
+    seed: int | None = None,
 ) -> EvaluationExamples:
     """Reads a split in its stored order, each example once.
 
@@ -242,18 +247,19 @@ def evaluation_examples(
       lengths: {'inputs', 'targets'} to truncate to; None keeps all tokens.
       use_cached: read SeqIO's own offline cache, where there is one.
       limit: at most so many examples; None reads all.
+      seed: of what the task draws, such as masks; None is the same at every call.
     """
-
+    seed = _SEED if seed is None else seed
     in_seqio = use_cached and task.cache_dir is not None
 
     def build() -> Any:
         return task.get_dataset(
-            sequence_length=lengths, split=split, use_cached=in_seqio, shuffle=False, seed=_SEED
+            sequence_length=lengths, split=split, use_cached=in_seqio, shuffle=False, seed=seed
         )
 
     raw = None
     if not in_seqio:
-        reading = (None if lengths is None else sorted(lengths.items()), _SEED)
+        reading = (None if lengths is None else sorted(lengths.items()), seed)
         raw = example_cache.examples(task, split, reading, build, limit)
     if raw is None:
         dataset = built_plainly(build)

@@ -24,44 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints a line per language, and writes the rows if asked to."""
-    from analysis import lm_job
-    from analysis.transfer import LM_TASK
+    from analysis import lm_job, lm_page
     from mt5x import config
-    from mt5x.run_record import environment
-    from mt5x.studies.results import ResultRow, write_rows
+    from mt5x.studies.results import write_rows
 
     gin_job.use_data_dir(args.tfds_data_dir)
     config.load(args.gin_file, args.gin_bindings, args.gin_search_paths)
     figures = lm_job.as_stage("lm-stats")
-    print(
-        f"{'language':<8}  {'sequences':>9}  {'lm_nll':>7}  {'lm_em %':>7}  {'lm_token_em %':>13}"
-    )
-    for language, one in figures.items():
-        print(
-            f"{language:<8}  {int(one['num_examples']):>9}  {one['lm_nll']:>7.4f}  "
-            f"{one['lm_em']:>7.2f}  {one['lm_token_em']:>13.2f}"
-        )
+    print(lm_page.page(figures))
     if args.out is None:
         return
-    split = config.macro("SPLIT", "validation")
-    record = {**environment(), "checkpoint": config.macro("CHECKPOINT_PATH")}
-    rows = [
-        ResultRow(
-            study="lm-stats",
-            stage="lm_statistics",
-            seed=0,
-            task=LM_TASK,
-            source=None,
-            target=language,
-            split=split,
-            metric=metric,
-            value=one[metric],
-            num_examples=int(one["num_examples"]),
-            step=int(one["step"]),
-            provenance=record,
-        )
-        for language, one in figures.items()
-        for metric in ("lm_nll", "lm_em", "lm_token_em")
-    ]
-    write_rows(args.out, rows)
+    write_rows(args.out, lm_job.rows(figures))
     print(f"the rows are in {args.out}")

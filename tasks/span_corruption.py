@@ -83,6 +83,8 @@ def span_corruption(
 ) -> tf.data.Dataset:
     """Turns rows of token ids `targets` into corrupted `inputs` and `targets`, without EOS.
 
+    `document`, an int64 scalar, is the place of the row in which a segment begins.
+
     The masks follow the seed of `Task.get_dataset`, or a fixed one where that is None. Every
     token of the documents is used; a last segment of a single token is dropped.
 
@@ -111,6 +113,7 @@ def span_corruption(
         ids = row["targets"]
         hidden = random_mask(tf.size(ids), seeds)
         return {
+            "document": row["document"],
             "inputs": hide(ids, hidden, sentinels),
             "targets": (
                 hide(ids, tf.logical_not(hidden), sentinels)
@@ -176,17 +179,23 @@ def _random_partition(total: tf.Tensor, parts: tf.Tensor, seed: tf.Tensor) -> tf
 
 
 def _join(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Joins the token ids of many documents end to end."""
+    """Joins the token ids of many documents end to end; beside each its document's number."""
+
+    def joined(batch: tf.Tensor, documents: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return documents.flat_values, batch * _DOCUMENTS_JOINED + documents.value_rowids()
+
     batches = dataset.map(lambda row: row["targets"]).ragged_batch(_DOCUMENTS_JOINED)
-    return batches.map(lambda documents: documents.flat_values, tf.data.AUTOTUNE)
+    return batches.enumerate().map(joined, tf.data.AUTOTUNE)
 
 
 def _cut(dataset: tf.data.Dataset, tokens: int) -> tf.data.Dataset:
     """Cuts ids into segments of `tokens`, the last one shorter but never a single token."""
 
-    def cut(ids: tf.Tensor) -> tf.data.Dataset:
+    def cut(ids: tf.Tensor, documents: tf.Tensor) -> tf.data.Dataset:
         starts = tf.range(0, tf.size(ids) - 1, tokens)
         segments = tf.data.Dataset.from_tensor_slices(starts)
-        return segments.map(lambda start: {"targets": ids[start : start + tokens]})
+        return segments.map(
+            lambda start: {"targets": ids[start : start + tokens], "document": documents[start]}
+        )
 
     return dataset.flat_map(cut)

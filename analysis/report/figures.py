@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis.language_features import PairFeature
 from analysis.languages import name
+from analysis.lm_results import LmNumber
 from analysis.report import palette
 from analysis.report.drawing import STYLE, Drawing, blank, save, settle
 from analysis.report.findings import LEXICAL, SIGNIFICANT, SYNTACTIC, Findings
@@ -134,19 +135,17 @@ def lm_bars(
     numbers = findings.lm[metric]
     spoken = [language for language in order if language in numbers]
     means = [numbers[language].mean for language in spoken]
-    digits = 2 if metric == "lm_nll" else 1
+    digits = 2 if metric.startswith("lm_nll") else 1
     with mpl.rc_context(STYLE):
         figure, axes = blank(3.0, 0.75 + 0.24 * len(spoken))
         rows = np.arange(len(spoken))
-        spreads = [numbers[language].spread or 0.0 for language in spoken]
+        ends = np.array([_ends(numbers[language]) for language in spoken]).T
         axes.barh(rows, means, height=0.66, color=ACCENT)
-        if any(spreads):
-            axes.errorbar(means, rows, xerr=spreads, fmt="none", ecolor=INK, elinewidth=1)
-        top = max(m + s for m, s in zip(means, spreads, strict=True))
-        for row, mean, spread in zip(rows, means, spreads, strict=True):
-            axes.text(
-                mean + spread + 0.015 * top, row, decimal(mean, digits), va="center", color=INK
-            )
+        if (ends[1] > ends[0]).any():
+            axes.errorbar(means, rows, xerr=np.abs(ends - means), fmt="none", ecolor=INK, lw=1)
+        top = ends[1].max()
+        for row, mean, end in zip(rows, means, ends[1], strict=True):
+            axes.text(end + 0.015 * top, row, decimal(mean, digits), va="center", color=INK)
         axes.set_yticks(rows, [name(language) for language in spoken])
         axes.tick_params(axis="y", labelcolor=INK)
         axes.invert_yaxis()
@@ -156,6 +155,14 @@ def lm_bars(
         axes.set_title(label)
         shown = ", ".join(f"{name(x)} {decimal(numbers[x].mean, digits)}" for x in spoken)
         return save(figure, metric, f"Bar chart of {label}: {shown}.", folder)
+
+
+def _ends(number: LmNumber) -> tuple[float, float]:
+    """The ends of its bar: its interval, or its spread over seeds to both sides."""
+    if number.low is not None and number.high is not None:
+        return min(number.low, number.mean), max(number.high, number.mean)
+    spread = number.spread or 0.0
+    return number.mean - spread, number.mean + spread
 
 
 def forest(findings: Findings, folder: Path) -> Drawing | None:

@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 
 from analysis.languages import name
-from analysis.lm_results import LM_METRICS
+from analysis.lm_results import DRAWN, LM_METRICS, SHOWN, digits
 from analysis.report import figures, palette, sentences, tables, together
 from analysis.report.findings import SIGNIFICANT, Findings
 from analysis.report.section import Section
@@ -220,16 +220,16 @@ def _lm(findings: Findings, folder: Path) -> dict[str, Any] | None:
         return None
     table = tables.lm_statistics(findings)
     order = [row[0] for row in table.rows]
-    metrics = [metric for metric in LM_METRICS if metric in findings.lm]
+    metrics = [metric for metric in SHOWN if metric in findings.lm]
     bars = []
-    for metric in metrics:
+    for metric in (metric for metric in DRAWN if metric in findings.lm):
         label, unit = LM_METRICS[metric]
         bars.append(figures.lm_bars(findings, metric, f"{label}, {unit}", order, folder))
     rows = []
     for language in order:
         numbers = [findings.lm[metric].get(language) for metric in metrics]
         cells = [
-            "–" if n is None else decimal(n.mean, 3 if metric == "lm_nll" else 1)
+            "–" if n is None else decimal(n.mean, digits(metric))
             for metric, n in zip(metrics, numbers, strict=True)
         ]
         rows.append({"name": name(language), "cells": cells})

@@ -12,7 +12,14 @@ from typing import Any
 from mt5x.errors import UserError, nearest
 
 # Figures that are not in percent: the least that each can be, and their unit.
-OTHER_UNITS: Mapping[str, tuple[float, str]] = {"lm_nll": (0.0, "nats")}
+OTHER_UNITS: Mapping[str, tuple[float, str]] = {
+    **dict.fromkeys(("lm_nll", "lm_nll_per_char", "lm_nll_per_byte"), (0.0, "nats")),
+    "lm_perplexity": (1.0, "tokens"),
+    "lm_tokens": (0.0, "tokens"),
+    "lm_characters": (0.0, "characters"),
+    "lm_bytes": (0.0, "bytes"),
+    "lm_documents": (0.0, "documents"),
+}
 
 _TEXTS = ("study", "stage", "task", "target", "split", "metric", "selection")
 _COUNTS = ("seed", "num_examples", "step")
@@ -61,22 +68,30 @@ def check_fields(found: Any, fields: Sequence[dataclasses.Field[Any]], where: st
     if source is not None and (not isinstance(source, str) or not source):
         raise UserError(f"{where}: source must be a language or null, not {source!r}")
     _check_value(found["metric"], found["value"], where)
+    for name in ("low", "high"):
+        if found.get(name) is not None:
+            _check_value(f"{name} of {found['metric']}", found[name], where, found["metric"])
+    if (found.get("low") is None) != (found.get("high") is None):
+        raise UserError(f"{where}: an interval has two ends, low and high")
+    if found.get("low") is not None and found["low"] > found["high"]:
+        raise UserError(f"{where}: low is {found['low']}, above high, {found['high']}")
 
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _check_value(metric: str, value: Any, where: str) -> None:
+def _check_value(name: str, value: Any, where: str, metric: str | None = None) -> None:
+    metric = metric or name
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UserError(f"{where}: {metric} is {value!r}, which is no number")
+        raise UserError(f"{where}: {name} is {value!r}, which is no number")
     if metric in OTHER_UNITS:
         least, unit = OTHER_UNITS[metric]
         if value < least:
-            raise UserError(f"{where}: {metric} is {value}, and cannot be below {least:g} {unit}")
+            raise UserError(f"{where}: {name} is {value}, and cannot be below {least:g} {unit}")
     # A mean of floats may be off by a rounding error.
     elif not -1e-6 <= value <= 100 + 1e-6:
-        raise UserError(f"{where}: {metric} is {value}, and a score is in percent, from 0 to 100")
+        raise UserError(f"{where}: {name} is {value}, and a score is in percent, from 0 to 100")
 
 
 def check_together(rows: Sequence[Any], places: Sequence[str]) -> None:

@@ -62,6 +62,7 @@ class ResultRow:
       split: split evaluated.
       metric: name of the metric, such as 'span_f1'.
       value: its value; scores are in percent, `lm_nll` in nats per target token.
+      low, high: its 95% interval, where it was measured with one.
       num_examples: examples that the value is a mean over.
       step: training step of the checkpoint.
       selection: how the checkpoint was chosen: 'last', or 'best FIGURE on SPLIT'; what was chosen
@@ -92,6 +93,8 @@ class ResultRow:
     shots: int | None = None
     perturbation: str | None = None
     strength: int | None = None
+    low: float | None = None
+    high: float | None = None
 
     @property
     def condition(self) -> Condition:

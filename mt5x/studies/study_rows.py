@@ -13,6 +13,8 @@ from mt5x.studies.stage import Stage
 from mt5x.studies.store import Done
 
 _COUNTS = ("num_examples", "step")
+# Behind a metric's name: the ends of its interval.
+_ENDS = (":low", ":high")
 
 
 def write_table(study: Study, stages: Sequence[Stage], folders: Mapping[str, Path]) -> Path:
@@ -35,7 +37,7 @@ def write_table(study: Study, stages: Sequence[Stage], folders: Mapping[str, Pat
 
 
 def rows_of(study: Study, stage: Stage, done: Done, key: str) -> list[ResultRow]:
-    """Returns the rows of a finished stage."""
+    """Returns the rows of a finished stage; 'lm_nll:low' is an end of the interval of 'lm_nll'."""
     named = stage.kind == kinds.EVALUATE
     return [
         ResultRow(
@@ -52,8 +54,11 @@ def rows_of(study: Study, stage: Stage, done: Done, key: str) -> list[ResultRow]
             step=int(metrics["step"]),
             selection=done.selection,
             provenance={"stage": key, **done.record},
+            low=metrics.get(f"{metric}:low"),
+            high=metrics.get(f"{metric}:high"),
             **vars(stage.condition),
         )
         for target, metrics in done.figures.items()
         for metric in sorted(metrics.keys() - set(_COUNTS))
+        if not metric.endswith(_ENDS)
     ]
