@@ -4,12 +4,16 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from analysis import cells, multiplicity
-from analysis.cells import Group
 from analysis.conditions import changed
 from analysis.paired import Paired, difference, paired
-from mt5x.studies.results import Condition, ResultRow
+from mt5x.studies.results import SEVERAL, Condition, ResultRow
 from tasks import languages
+from tasks.definitions import DATA_SETS
 
+MOST_NAMED = 4
+"""More languages than these are counted, not named."""
+
+_TITLES = {name: one.title for name, one in DATA_SETS.items()} | {"anli_plus": "ANLI+"}
 NONE = {"intermediate": None, "intermediate_language": None, "intermediate_size": None}
 
 
@@ -81,18 +85,16 @@ def by_resources(codes: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return {"high-resource": tuple(ordered[:half]), "low-resource": tuple(ordered[half:])}
 
 
-def group_label(group: Group) -> str:
-    """What a condition is called in a sentence or a legend."""
-    return label(group.condition)
-
-
-def label(condition: Condition) -> str:
-    """What an intermediate training is called, such as 'qqp (es), 1,000 examples'."""
+def label(condition: Condition, titles: Mapping[str, str] = _TITLES) -> str:
+    """What an intermediate training is called, such as 'QQP (es), 1,000 examples'."""
     if condition.intermediate is None:
         return "no intermediate task"
-    text = condition.intermediate
-    if condition.intermediate_language not in (None, "en"):
-        text += f" ({condition.intermediate_language})"
+    text = titles.get(condition.intermediate, condition.intermediate)
+    spoken = (condition.intermediate_language or "en").split(SEVERAL)
+    if len(spoken) > MOST_NAMED:
+        text += f" ({len(spoken)} languages)"
+    elif spoken != ["en"]:
+        text += f" ({', '.join(spoken)})"
     if condition.intermediate_size is not None:
         text += f", {condition.intermediate_size:,} examples"
     return text if condition.model is None else f"{text}, {condition.model}"

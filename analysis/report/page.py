@@ -37,7 +37,7 @@ def render(
         study=", ".join(sorted({row.study for row in findings.rows})),
         css=(package / "page.css").read_text(encoding="utf-8"),
         themes=palette.css(),
-        lead=[*(one.answer for one in sections), *sentences.lead(findings)],
+        lead=[*(one.answer for one in sections if one.answer), *sentences.lead(findings)],
         sections=sections,
         plain=plain,
         predictors=sentences.about_predictors(findings) if findings.main else [],

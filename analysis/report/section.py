@@ -16,7 +16,7 @@ class Section:
     Attributes:
       id: of the element, and for links.
       title: the heading.
-      answer: the sentence that the page opens with.
+      answer: the sentence that the page opens with; '' where there is none to give.
       sentences: what else there is to say.
       drawings: pictures, already written as files.
       tables: shown and written as CSV.

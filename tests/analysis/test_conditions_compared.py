@@ -162,8 +162,8 @@ def page(tmp_path_factory) -> str:
 
 
 def test_the_report_answers_in_sentences_with_intervals(page):
-    assert "The intermediate task that helps most, qqp, adds 8." in page
-    assert "qqp in Spanish gives PANX" in page
+    assert "The intermediate task that helps most, QQP, adds 8." in page
+    assert "QQP in Spanish gives PANX" in page
     assert "less than in English (95% interval" in page
     assert "points a doubling (95% interval" in page
     assert "Under typos at 10%, PANX loses" in page

@@ -27,7 +27,8 @@ _METHOD = (
 
 def section(findings: Findings, folder: Path) -> Section | None:
     """Returns the section, or None where nothing was varied in number."""
-    found = [one for one in findings.curves if len(one.sizes) > 1]
+    # With two numbers there is a gain, and no curve.
+    found = [one for one in findings.curves if len(one.sizes) >= curves.FEWEST]
     known = [one for one in found if one.slope is not None]
     if not found:
         return None
@@ -35,8 +36,8 @@ def section(findings: Findings, folder: Path) -> Section | None:
     return Section(
         id="curves",
         title="How scores grow",
-        answer=_answer(known, found),
-        sentences=[*(_shape(one) for one in known), *_meetings(known)],
+        answer=_answer(known) if known else "",
+        sentences=[*_without(found), *(_shape(one) for one in known), *_meetings(known)],
         drawings=[
             drawing
             for axis in axes
@@ -60,9 +61,16 @@ def label(curve: Curve) -> str:
     return ", ".join(parts)
 
 
-def _answer(known: Sequence[Curve], found: Sequence[Curve]) -> str:
-    if not known:
-        return f"No curve can be told: {found[0].reason}."
+def _without(found: Sequence[Curve]) -> list[str]:
+    """Why some have no curve."""
+    return [
+        f"No curve is fitted to {label(one)}: {one.reason}."
+        for one in found
+        if one.reason is not None
+    ]
+
+
+def _answer(known: Sequence[Curve]) -> str:
     steepest = max(known, key=lambda one: abs(one.slope or 0))
     slope = steepest.slope or 0.0
     least, most = steepest.sizes[0], steepest.sizes[-1]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis import gains
+from analysis.conditions import changed
 from analysis.gains import Gain
 from analysis.languages import name
 from analysis.report import plots
@@ -13,6 +14,7 @@ from analysis.report.section import NUMBERS, Section, evidence, numbers, points
 from analysis.report.tables import Table
 from analysis.report.words import count, decimal, listing, task_name
 
+_MOST_BY_RESOURCES = 3
 _METHOD = (
     "A gain is the score after an intermediate task minus the score without it, of the same seed, "
     "source and target. Languages are the units: gains are averaged over seeds and sources in each "
@@ -95,13 +97,19 @@ def _clear(found: Sequence[Gain]) -> list[str]:
             + listing([f"{decimal(means[label])} after {label}" for label in ordered])
             + " points."
         )
+    texts += [
+        f"{task_name(one.task)} gains {decimal(one.gain.mean or 0)} points after "
+        f"{gains.label(one.condition)} {evidence(one.gain)}."
+        for one in sorted(clear, key=lambda one: -(one.gain.mean or 0))
+    ]
     return texts
 
 
 def _by_resources(found: Sequence[Gain]) -> list[str]:
     """Languages with much text in mC4 and with little apart."""
     texts = []
-    for one in found[:4]:
+    best = max(found, key=lambda one: one.gain.mean or 0.0)
+    for one in found if len(found) <= _MOST_BY_RESOURCES else [best]:
         halves = gains.by_resources(one.gain.by_language)
         parts = {label: gains.of_languages(one, codes) for label, codes in halves.items()}
         if len(parts) < 2 or any(part.mean is None for part in parts.values()):
@@ -136,8 +144,9 @@ def _languages(found: Sequence[Gain]) -> list[str]:
         if more.mean is not None:
             word = "more" if more.mean > 0 else "less"
             spoken = listing([name(code) for code in condition.intermediate_language.split("+")])
+            told = gains.label(changed(condition, intermediate_language="en"))
             texts.append(
-                f"{condition.intermediate} in {spoken} gives {task_name(one.task)} "
+                f"{told} in {spoken} gives {task_name(one.task)} "
                 f"{points(more.mean)} {word} than in English {evidence(more)}."
             )
     return texts

@@ -94,7 +94,8 @@ def _contrasts(found: Sequence[Drop]) -> list[str]:
         word = "more" if more.mean > 0 else "less"
         texts.append(
             f"Under {noise(one)}, {task_name(one.task)} loses {points(more.mean)} {word} after "
-            f"{condition.intermediate} in {spoken} than after it in English {evidence(more)}."
+            f"{gains.label(english.condition)} in {spoken} than after it in English "
+            f"{evidence(more)}."
         )
     return texts
 
