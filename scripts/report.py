@@ -22,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the data sets: its pretraining text gives the words that languages share, "
         "and a sample world's world.json the planted truth",
     )
+    parser.add_argument(
+        "--wals",
+        metavar="DIR",
+        help="a CLDF release of WALS: its chapters become features, by area",
+    )
     parser.add_argument("--title", metavar="TEXT", help="the question that heads the page")
     parser.add_argument(
         "--stage", metavar="NAME", help="analyse only this stage's scores, where several exist"
@@ -33,6 +38,11 @@ def run(args: argparse.Namespace) -> None:
     from analysis.report import build_report
 
     page = build_report(
-        args.results, args.out, data_dir=args.data_dir, title=args.title, stage=args.stage
+        args.results,
+        args.out,
+        data_dir=args.data_dir,
+        title=args.title,
+        stage=args.stage,
+        wals_dir=args.wals,
     )
     print(f"the report is at {page}")

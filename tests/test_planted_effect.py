@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis import language_features, transfer
+from analysis import transfer
 from analysis.correlation import Correlation, correlate
+from analysis.features import planted
 from analysis.transfer import Transfer
 from mt5x.studies.results import read_rows
 
@@ -55,7 +56,7 @@ def world(request, tmp_path_factory) -> tuple[str, dict[int, tuple[Path, Transfe
 
 
 def correlations(data: Path, table: Transfer) -> dict[str, Correlation]:
-    features = language_features.planted(data, table.languages)
+    features = planted.planted(data, table.languages)
     return {feature.key: correlate(table.score, feature.values) for feature in features}
 
 

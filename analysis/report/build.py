@@ -24,6 +24,7 @@ def build_report(
     data_dir: str | os.PathLike[str] | None = None,
     title: str | None = None,
     stage: str | None = None,
+    wals_dir: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Writes `index.html`, `tables/*.csv`, `figures/*.svg|png` and `results.parquet`.
 
@@ -38,6 +39,7 @@ def build_report(
         text and, where it holds a sample world, the planted truth.
       title: the question that heads the page.
       stage: the stage whose scores are analysed, where several stages score the same cells.
+      wals_dir: a CLDF release of WALS, whose chapters are then features, by area.
 
     Returns:
       The path of the page.
@@ -51,7 +53,7 @@ def build_report(
     if data_dir is not None and not Path(data_dir).is_dir():
         raise UserError(f"there is no folder {data_dir}; --data-dir is where the data sets lie")
     paths = [results] if isinstance(results, str | os.PathLike) else results
-    findings = find(read_rows(*paths), data_dir, stage)
+    findings = find(read_rows(*paths), data_dir, stage, wals_dir=wals_dir)
 
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))

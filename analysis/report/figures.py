@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from analysis.language_features import PairFeature
+from analysis.features.pair_feature import PairFeature
 from analysis.languages import name
 from analysis.lm_results import LmNumber
 from analysis.report import palette

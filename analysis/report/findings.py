@@ -3,14 +3,16 @@
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from analysis import correlation, language_features, multiplicity
+from analysis import correlation, multiplicity
 from analysis.correlation import Correlation, correlate
 from analysis.curves import Curve, curves
+from analysis.features import model, planted, resources, text, typology, wals
+from analysis.features.pair_feature import PairFeature
 from analysis.gains import Gain, gains
-from analysis.language_features import PairFeature
 from analysis.languages import kinship_order
 from analysis.lm_results import LmNumber, lm_numbers
 from analysis.mrqap import Regression, regress
@@ -105,6 +107,7 @@ def find(
     permutations: int = correlation.PERMUTATIONS,
     resamples: int = correlation.RESAMPLES,
     seed: int = 0,
+    wals_dir: str | os.PathLike[str] | None = None,
 ) -> Findings:
     """Computes the numbers of a report.
 
@@ -116,6 +119,7 @@ def find(
       permutations: relabellings of the languages per test.
       resamples: bootstrap draws of languages per interval.
       seed: seed of both.
+      wals_dir: a CLDF release of WALS, for its chapters by area; None leaves them out.
 
     Raises:
       UserError: there is nothing to report, or the rows contradict each other.
@@ -133,7 +137,7 @@ def find(
     spoken |= {language for numbers in lm.values() for language in numbers}
     names = sorted(spoken)
 
-    features = _features(names, lm, data_dir)
+    features = _features(names, lm, data_dir, wals_dir)
     by_key = {feature.key: feature for feature in features}
     similarities = [by_key["family"].values, by_key["syntax_imputed"].values]
     known = [feature for feature in features if feature.known()]
@@ -231,13 +235,17 @@ def _features(
     languages: Sequence[str],
     lm: Mapping[str, Mapping[str, LmNumber]],
     data_dir: str | os.PathLike[str] | None,
+    wals_dir: str | os.PathLike[str] | None,
 ) -> list[PairFeature]:
     """Returns every feature, known or not; the planted truth first."""
     features = []
     if data_dir is not None:
-        features += language_features.planted(data_dir, languages)
-    features += language_features.typological(languages)
+        features += planted.planted(data_dir, languages)
+    features += typology.typological(languages)
+    if wals_dir is not None:
+        features += wals.chapters(Path(wals_dir), languages)
+    features += resources.resources(languages)
     if data_dir is not None:
-        features += language_features.textual(data_dir, languages)
+        features += text.textual(data_dir, languages)
     nll = {language: number.mean for language, number in lm.get("lm_nll", {}).items()}
-    return features + language_features.of_model(languages, nll)
+    return features + model.of_model(languages, nll)

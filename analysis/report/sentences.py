@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from analysis.language_features import PairFeature
+from analysis.features.pair_feature import PairFeature
 from analysis.languages import name
 from analysis.report.findings import LEXICAL, SIGNIFICANT, SYNTACTIC, Findings
 from analysis.report.words import (

@@ -9,7 +9,8 @@ _FORMAT_LINES = (
     "PER: LOC: ORG: $$",
     "different_meaning paraphrase 0 1 2 3 4 5 6 7 8 9 . ?",
     "qqp: question1: question2: duplicate not_duplicate unanswerable mnli: anli: context:",
-    "hellaswag: cosmosqa: csqa: choice1: choice2: choice3: choice4: choice5: ccg: N/N P/N S/N/N S/N",
+    "hellaswag: cosmosqa: csqa: choice1: choice2: choice3: choice4: choice5:",
+    "ccg: N/N P/N S/N/N S/N",
 )
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import language_features
-from analysis.language_features import FEWEST_SHARED, cosine
+from analysis import text_overlap
+from analysis.features import model, planted, resources, text, typology, wals
+from analysis.features.typology import FEWEST_SHARED, cosine
 from analysis.languages import kinship_order, name
 from analysis.lm_results import lm_numbers
 from analysis.pairs import PairMatrix
@@ -36,13 +37,14 @@ def test_too_few_shared_features_are_unknown_not_zero():
 
 
 def typological(languages):
-    return {f.key: f for f in language_features.typological(languages)}
+    return {f.key: f for f in typology.typological(languages)}
 
 
 def test_typology_of_the_ten_languages():
     features = typological([*TEN, "xx"])
     assert set(features) == {
-        "syntax", "syntax_imputed", "phonology", "inventory", "family", "geography"
+        "syntax", "syntax_imputed", "phonology", "phonology_imputed", "inventory_known",
+        "inventory", "family", "geography",
     }  # fmt: skip
     for feature in features.values():
         assert feature.values.get("en", "xx") is None, "a language that lang2vec lacks"
@@ -84,30 +86,30 @@ def test_words_keep_their_marks_and_lose_their_punctuation():
 
 def test_no_pretraining_text_gives_no_overlap(tmp_path):
     assert pretraining_words(tmp_path, ["en"]) == {"en": []}
-    assert language_features.textual(tmp_path, ["en", "de"]) == []
+    assert text.textual(tmp_path, ["en", "de"]) == []
 
 
 def test_planted_truth_is_read_or_refused(tmp_path):
-    assert language_features.planted(tmp_path, TEN) == []
+    assert planted.planted(tmp_path, TEN) == []
     write_study(tmp_path)
     world = json.loads((tmp_path / "world.json").read_text())
-    syntax, lexicon = language_features.planted(tmp_path, TEN)
+    syntax, lexicon = planted.planted(tmp_path, TEN)
     assert syntax.values.get("de", "sw") == world["syntactic_similarity"]["de"]["sw"]
     assert lexicon.values.get("de", "sw") == world["lexical_overlap"]["de"]["sw"]
     (tmp_path / "world.json").write_text('{"seed": 1}')
     with pytest.raises(UserError, match=r"world.json is not.*sample-data"):
-        language_features.planted(tmp_path, TEN)
+        planted.planted(tmp_path, TEN)
 
 
 def test_lm_features_come_from_the_rows():
     numbers = lm_numbers(rows(seeds=2))
     nll = {language: number.mean for language, number in numbers["lm_nll"].items()}
-    source, target, difference = language_features.of_model(TEN, nll)
+    source, target, difference = model.of_model(TEN, nll)
     assert source.values.get("de", "sw") == nll["de"]
     assert target.values.get("de", "sw") == nll["sw"]
     assert difference.values.get("de", "sw") == pytest.approx(nll["de"] - nll["sw"])
     assert numbers["lm_em"]["de"].seeds == 2
-    assert language_features.of_model(TEN, {}) == []
+    assert model.of_model(TEN, {}) == []
 
 
 def test_relatives_stand_together_and_strangers_at_the_end():
@@ -121,3 +123,102 @@ def test_relatives_stand_together_and_strangers_at_the_end():
     assert abs(order.index("b") - order.index("d")) == 1
     assert kinship_order(["b", "a"], similarity) == ("a", "b")
     assert (name("sw"), name("xx")) == ("Swahili", "xx")
+
+
+def release(folder, **changes: str):
+    """A small CLDF release: three areas, three languages, one of them twice."""
+    files = {
+        "areas": "ID,Name\n1,Phonology\n2,Morphology\n6,Word Order\n",
+        "chapters": "ID,Name,Area_ID\n1,C,1\n20,M,2\n26,P,2\n28,S,2\n81,O,6\n",
+        "parameters": "ID,Name,Chapter_ID\n1A,C,1\n20A,M,20\n26A,P,26\n28A,S,28\n81A,O,81\n",
+        "languages": "ID,Name,ISO639P3code,ISO_codes\neng,English,eng,eng\nams,Arabic,arb,arb\n"
+        "aeg,Egyptian,arz,arz arb\nswa,Swahili,swh,swh\n",
+        "values": "ID,Language_ID,Parameter_ID,Value\n"
+        + "".join(
+            f"{parameter}-{language},{language},{parameter},{value}\n"
+            for language, values in {
+                "eng": {"20A": 1, "26A": 2, "28A": 3, "81A": 2},
+                "swa": {"20A": 1, "26A": 5, "28A": 3, "81A": 2},
+                "ams": {"20A": 4, "26A": 2},
+                "aeg": {"20A": 1},
+            }.items()
+            for parameter, value in values.items()
+        ),
+    }
+    cldf = folder / "cldf"
+    cldf.mkdir()
+    for file, text_of in {**files, **changes}.items():
+        (cldf / f"{file}.csv").write_text(text_of, encoding="utf-8")
+    return folder
+
+
+def test_chapters_of_wals_are_shares_by_area_with_their_counts(tmp_path):
+    (morphology,) = wals.chapters(release(tmp_path), ["en", "sw", "ar", "fi"])
+    assert morphology.key == "wals_morphology"
+    assert morphology.values.get("en", "sw") == pytest.approx(2 / 3)
+    assert morphology.shared is not None
+    assert morphology.shared.get("en", "sw") == 3
+    # Of Arabic the language with more values counts, and two of them are too few.
+    assert morphology.shared.get("en", "ar") == 2
+    assert morphology.values.get("en", "ar") is None
+    assert morphology.values.get("en", "fi") is None
+    # Word order has one parameter here: no pair is known, and so no feature.
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"values": "ID,Language_ID,Value\n"}, "values.csv of the WALS release has no column Par"),
+        (
+            {"values": "Language_ID,Parameter_ID,Value\neng,999Z,1\n"},
+            "values.csv has values of 999Z, which is in no chapter",
+        ),
+        ({"chapters": "ID,Area_ID\n"}, "is of a chapter with an area"),
+    ],
+)
+def test_a_release_that_is_none_is_named(tmp_path, changes, reason):
+    with pytest.raises(UserError, match=reason):
+        wals.chapters(release(tmp_path, **changes), ["en", "sw"])
+
+
+def test_a_folder_without_a_release_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"areas.csv of the WALS release cannot be read: No such"):
+        wals.chapters(tmp_path, ["en"])
+
+
+def test_tokens_and_scripts_are_those_of_the_table():
+    found = {one.key: one for one in resources.resources(["en", "ru", "qu", "xx"])}
+    assert set(found) == {"tokens_source", "tokens_target", "tokens_difference", "script"}
+    english = found["tokens_source"].values.get("en", "ru")
+    assert found["tokens_target"].values.get("ru", "en") == english
+    # 2,733 and 713 billion tokens.
+    assert found["tokens_difference"].values.get("en", "ru") == pytest.approx(
+        np.log10(2733 / 713), abs=1e-8
+    )
+    # mC4 has no Quechua, and the table no xx.
+    assert found["tokens_source"].values.get("qu", "en") is None
+    assert found["script"].values.get("en", "qu") == 1
+    assert found["script"].values.get("en", "ru") == 0
+    assert found["script"].values.get("en", "xx") is None
+
+
+def test_common_shares_are_one_minus_the_total_variation():
+    words = {"aa": ["x", "x", "y", "z"], "bb": ["x", "y", "y", "w"], "cc": []}
+    common = text_overlap.common_share(words)
+    assert common.get("aa", "bb") == 0.25 + 0.25
+    assert common.get("aa", "aa") == 1
+    assert common.get("aa", "cc") is None
+    assert text_overlap.common_share({"aa": ["ab"], "bb": ["ba"]}, list).get("aa", "bb") == 1
+
+
+def test_text_tells_overlap_fertility_and_density(tmp_path, monkeypatch):
+    words = {"en": ["ab", "abc"], "sw": ["abcdef", "x"], "fi": []}
+    monkeypatch.setattr(text_overlap, "pretraining_words", lambda data_dir, languages: words)
+    monkeypatch.setattr(text_overlap, "piece_splitter", lambda data_dir: list)
+    found = {one.key: one for one in text.textual(tmp_path, ["en", "sw", "fi"])}
+    assert found["fertility_source"].values.get("en", "sw") == 2.5
+    assert found["fertility_difference"].values.get("en", "sw") == 2.5 - 3.5
+    assert found["density_target"].values.get("en", "sw") == 1
+    assert found["fertility_source"].values.get("fi", "en") is None
+    assert found["character_overlap"].values.get("en", "sw") == pytest.approx(3 / 7)
+    assert all("in the first 2 running words" in one.description for one in found.values())

@@ -1,0 +1,1 @@
+"""Features of language pairs: what might predict transfer, a file for each place they are from."""
