@@ -22,6 +22,9 @@ FEWEST_PAIRS = 4
 
 _TIE = 1e-12
 
+# Numbers of a block of relabellings, which bounds the memory that many languages take.
+_HELD = 2**20
+
 
 @dataclasses.dataclass(frozen=True)
 class Correlation:
@@ -89,7 +92,7 @@ def correlate(
         return Correlation(pairs, languages, reason=reason)
 
     x, y = relabelled(scores, feature, permutations, seed)
-    rs = _pearson(x, y[None, :], (~np.isnan(x)).astype(np.float64) if np.isnan(x).any() else None)
+    rs = pearson(x, y)
     low, high = _interval(scores.values, feature.values, both, resamples, seed)
     return Correlation(
         pairs=pairs,
@@ -190,29 +193,40 @@ def _relabellings(
     return orders, False
 
 
-def _pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """Returns Pearson's r along the last axis, weighted; NaN where a side does not vary.
+def pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Returns Pearson's r along the last axis, weighted: `[m]`; NaN where a side does not vary.
 
     Args:
-      x, y: [m or 1, pairs]; NaN is allowed in `x` where the weight is 0.
+      x: [m or 1, pairs]; NaN leaves a pair out of its row.
+      y: [pairs], all known.
       weights: [m, pairs], not negative; None for all equal.
     """
-    # Centring first keeps the moments accurate where values sit far from zero.
-    x = np.nan_to_num(x - np.nanmean(x))
-    y = y - y.mean()
+    # Values that differ by less than this from their row's mean differ by rounding.
+    least = [1e-12 * float(np.nanvar(side)) for side in (x, y)]
+    rows = max(len(x), 1 if weights is None else len(weights))
+    together = max(1, _HELD // max(len(y), 1))
+    found = []
+    for start in range(0, rows, together):
+        block = x if len(x) == 1 else x[start : start + together]
+        weight = (~np.isnan(block)).astype(np.float64)
+        if weights is not None:
+            weight = weight * weights[start : start + together]
+        found.append(_pearson(np.nan_to_num(block), y[None, :], weight, least))
+    return np.concatenate(found)
 
-    def mean(values: np.ndarray) -> np.ndarray:
-        if weights is None:
-            return values.mean(axis=-1)
-        return (weights * values).sum(axis=-1) / weights.sum(axis=-1)
 
+def _pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray, least: list[float]) -> np.ndarray:
+    """As `pearson`, for one block; `least` is the variance of each side that is no rounding."""
+    total = weights.sum(axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean_x, mean_y = mean(x), mean(y)
-        var_x, var_y = mean(x * x) - mean_x**2, mean(y * y) - mean_y**2
-        covariance = mean(x * y) - mean_x * mean_y
-        varies = (var_x > 1e-12 * (x * x).mean()) & (var_y > 1e-12 * (y * y).mean())
-        r = np.where(varies, covariance / np.sqrt(var_x * var_y), np.nan)
-    return np.clip(r, -1.0, 1.0)
+        # Each row is centred by its own mean before anything is multiplied, so that nothing
+        # cancels however far from zero the values lie.
+        x = x - (weights * x).sum(axis=-1, keepdims=True) / total
+        y = y - (weights * y).sum(axis=-1, keepdims=True) / total
+        xx, yy = (weights * x * x).sum(axis=-1), (weights * y * y).sum(axis=-1)
+        varies = (xx > least[0] * total[:, 0]) & (yy > least[1] * total[:, 0])
+        r = (weights * x * y).sum(axis=-1) / np.sqrt(xx * yy)
+    return np.clip(np.where(varies, r, np.nan), -1.0, 1.0)
 
 
 def _interval(
@@ -234,7 +248,7 @@ def _interval(
     rng = np.random.default_rng([seed, 1])  # Another stream than the relabellings'.
     counts = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
     weights = counts[:, sources] * counts[:, targets]
-    rs = _pearson(feature[both][None, :], scores[both][None, :], weights)
+    rs = pearson(feature[both][None, :], scores[both], weights)
     known = rs[~np.isnan(rs)]
     if len(known) < 0.9 * resamples:
         return None, None
