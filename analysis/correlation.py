@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from analysis.language_jackknife import spread
 from analysis.pairs import PairMatrix
 
 PERMUTATIONS = 9_999
@@ -21,6 +22,7 @@ FEWEST_PAIRS = 4
 """With fewer points than this a correlation says nothing."""
 
 _TIE = 1e-12
+_NEARLY_ONE = 1 - 1e-12
 
 # Numbers of a block of relabellings, which bounds the memory that many languages take.
 _HELD = 2**20
@@ -36,8 +38,10 @@ class Correlation:
       r: Pearson's coefficient; None where it cannot be computed.
       p: two-sided permutation p-value: share of relabellings with |r| at least as large.
       p_naive: the textbook's p-value, which takes pairs for independent. Shown to be distrusted.
-      low, high: 95% percentile interval over languages drawn with replacement; None where too
-        many draws have no r.
+      low, high: 95% interval by leaving each language out in turn (`analysis.language_jackknife`),
+        on Fisher's scale; None where there is no r without one of them.
+      drawn_low, drawn_high: 95% percentile interval over languages drawn with replacement; None
+        where too many draws have no r. Of few languages it holds more than 95%, or less.
       relabellings: how many relabellings of the languages were looked at, the identity included.
       exhaustive: these were all there are.
       reason: why there is no r; None when there is one.
@@ -50,6 +54,8 @@ class Correlation:
     p_naive: float | None = None
     low: float | None = None
     high: float | None = None
+    drawn_low: float | None = None
+    drawn_high: float | None = None
     relabellings: int = 0
     exhaustive: bool = False
     reason: str | None = None
@@ -75,7 +81,7 @@ def correlate(
       scores: transfer; its languages are the ones analysed, its diagonal is ignored.
       feature: the feature; languages that it does not know are missing pairs.
       permutations: relabellings drawn.
-      resamples: bootstrap draws of languages for the interval; 0 leaves it out.
+      resamples: bootstrap draws of languages for the drawn interval; 0 leaves it out.
       seed: seed of numpy's default generator (PCG64), for the draws of both.
 
     Returns:
@@ -93,7 +99,9 @@ def correlate(
 
     x, y = relabelled(scores, feature, permutations, seed)
     rs = pearson(x, y)
-    low, high = _interval(scores.values, feature.values, both, resamples, seed)
+    sources, targets = np.nonzero(both)
+    low, high = interval(sources, targets, feature.values[both], scores.values[both])
+    drawn = _drawn_interval(scores.values, feature.values, both, resamples, seed)
     return Correlation(
         pairs=pairs,
         languages=languages,
@@ -102,6 +110,8 @@ def correlate(
         p_naive=_naive_p(scores.values[both], feature.values[both]),
         low=low,
         high=high,
+        drawn_low=drawn[0],
+        drawn_high=drawn[1],
         relabellings=len(x),
         exhaustive=_relabellings(_parts(scores), permutations, seed)[1],
     )
@@ -229,7 +239,31 @@ def _pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray, least: list[floa
     return np.clip(np.where(varies, r, np.nan), -1.0, 1.0)
 
 
-def _interval(
+def interval(
+    sources: np.ndarray, targets: np.ndarray, x: np.ndarray, y: np.ndarray
+) -> tuple[float, float] | tuple[None, None]:
+    """Returns the 95% interval of Pearson's r over pairs of languages, all arguments `[pairs]`.
+
+    Fisher's transformation makes r's distribution about normal and keeps the ends within -1 and 1;
+    it takes three degrees of freedom, as in his own variance, 1 / (n - 3).
+    """
+    r = float(pearson(x[None, :], y)[0])
+    u, v = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
+    influence = (u * v - r / 2 * (u * u + v * v)) / max(1 - r * r, 1 - _NEARLY_ONE)
+    found = spread(
+        sources, targets, influence, lambda w: _fisher(pearson(x[None, :], y, w)), taken=3
+    )
+    if found is None:
+        return None, None
+    low, high = np.tanh(found.interval(float(_fisher(np.array(r)))))
+    return float(low), float(high)
+
+
+def _fisher(r: np.ndarray) -> np.ndarray:
+    return np.arctanh(np.clip(r, -_NEARLY_ONE, _NEARLY_ONE))
+
+
+def _drawn_interval(
     scores: np.ndarray,
     feature: np.ndarray,
     both: np.ndarray,

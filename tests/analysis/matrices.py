@@ -5,7 +5,6 @@ import numpy as np
 from analysis.pairs import PairMatrix
 
 
-
 def matrix(values: np.ndarray) -> PairMatrix:
     return PairMatrix(tuple(f"l{i:02}" for i in range(len(values))), np.asarray(values, np.float64))
 
