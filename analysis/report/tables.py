@@ -211,7 +211,8 @@ def correlations(findings: Findings) -> Table:
     columns = (
         "task", "feature", "form", "pairs", "languages", "r", "interval_95_low",
         "interval_95_high", "bootstrap_95_low", "bootstrap_95_high", "p_permutation",
-        "p_naive_pairs_taken_as_independent", "relabellings", "all_relabellings", "cannot_be_computed",
+        "p_naive_pairs_taken_as_independent", "relabellings", "all_relabellings",
+        "cannot_be_computed",
     )  # fmt: skip
     return Table("correlations", "Pearson correlations with transfer", columns, rows)
 
