@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from analysis.language_jackknife import spread
 from analysis.pairs import PairMatrix
 
 PERMUTATIONS = 9_999
@@ -21,6 +22,10 @@ FEWEST_PAIRS = 4
 """With fewer points than this a correlation says nothing."""
 
 _TIE = 1e-12
+_NEARLY_ONE = 1 - 1e-12
+
+# Numbers of a block of relabellings, which bounds the memory that many languages take.
+_HELD = 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +38,10 @@ class Correlation:
       r: Pearson's coefficient; None where it cannot be computed.
       p: two-sided permutation p-value: share of relabellings with |r| at least as large.
       p_naive: the textbook's p-value, which takes pairs for independent. Shown to be distrusted.
-      low, high: 95% percentile interval over languages drawn with replacement; None where too
-        many draws have no r.
+      low, high: 95% interval by leaving each language out in turn (`analysis.language_jackknife`),
+        on Fisher's scale; None where there is no r without one of them.
+      drawn_low, drawn_high: 95% percentile interval over languages drawn with replacement; None
+        where too many draws have no r. Of few languages it holds more than 95%, or less.
       relabellings: how many relabellings of the languages were looked at, the identity included.
       exhaustive: these were all there are.
       reason: why there is no r; None when there is one.
@@ -47,6 +54,8 @@ class Correlation:
     p_naive: float | None = None
     low: float | None = None
     high: float | None = None
+    drawn_low: float | None = None
+    drawn_high: float | None = None
     relabellings: int = 0
     exhaustive: bool = False
     reason: str | None = None
@@ -72,7 +81,7 @@ def correlate(
       scores: transfer; its languages are the ones analysed, its diagonal is ignored.
       feature: the feature; languages that it does not know are missing pairs.
       permutations: relabellings drawn.
-      resamples: bootstrap draws of languages for the interval; 0 leaves it out.
+      resamples: bootstrap draws of languages for the drawn interval; 0 leaves it out.
       seed: seed of numpy's default generator (PCG64), for the draws of both.
 
     Returns:
@@ -89,8 +98,10 @@ def correlate(
         return Correlation(pairs, languages, reason=reason)
 
     x, y = relabelled(scores, feature, permutations, seed)
-    rs = _pearson(x, y[None, :], (~np.isnan(x)).astype(np.float64) if np.isnan(x).any() else None)
-    low, high = _interval(scores.values, feature.values, both, resamples, seed)
+    rs = pearson(x, y)
+    sources, targets = np.nonzero(both)
+    low, high = interval(sources, targets, feature.values[both], scores.values[both])
+    drawn = _drawn_interval(scores.values, feature.values, both, resamples, seed)
     return Correlation(
         pairs=pairs,
         languages=languages,
@@ -99,6 +110,8 @@ def correlate(
         p_naive=_naive_p(scores.values[both], feature.values[both]),
         low=low,
         high=high,
+        drawn_low=drawn[0],
+        drawn_high=drawn[1],
         relabellings=len(x),
         exhaustive=_relabellings(_parts(scores), permutations, seed)[1],
     )
@@ -190,32 +203,67 @@ def _relabellings(
     return orders, False
 
 
-def _pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """Returns Pearson's r along the last axis, weighted; NaN where a side does not vary.
+def pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Returns Pearson's r along the last axis, weighted: `[m]`; NaN where a side does not vary.
 
     Args:
-      x, y: [m or 1, pairs]; NaN is allowed in `x` where the weight is 0.
+      x: [m or 1, pairs]; NaN leaves a pair out of its row.
+      y: [pairs], all known.
       weights: [m, pairs], not negative; None for all equal.
     """
-    # Centring first keeps the moments accurate where values sit far from zero.
-    x = np.nan_to_num(x - np.nanmean(x))
-    y = y - y.mean()
+    # Values that differ by less than this from their row's mean differ by rounding.
+    least = [1e-12 * float(np.nanvar(side)) for side in (x, y)]
+    rows = max(len(x), 1 if weights is None else len(weights))
+    together = max(1, _HELD // max(len(y), 1))
+    found = []
+    for start in range(0, rows, together):
+        block = x if len(x) == 1 else x[start : start + together]
+        weight = (~np.isnan(block)).astype(np.float64)
+        if weights is not None:
+            weight = weight * weights[start : start + together]
+        found.append(_pearson(np.nan_to_num(block), y[None, :], weight, least))
+    return np.concatenate(found)
 
-    def mean(values: np.ndarray) -> np.ndarray:
-        if weights is None:
-            return values.mean(axis=-1)
-        return (weights * values).sum(axis=-1) / weights.sum(axis=-1)
 
+def _pearson(x: np.ndarray, y: np.ndarray, weights: np.ndarray, least: list[float]) -> np.ndarray:
+    """As `pearson`, for one block; `least` is the variance of each side that is no rounding."""
+    total = weights.sum(axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean_x, mean_y = mean(x), mean(y)
-        var_x, var_y = mean(x * x) - mean_x**2, mean(y * y) - mean_y**2
-        covariance = mean(x * y) - mean_x * mean_y
-        varies = (var_x > 1e-12 * (x * x).mean()) & (var_y > 1e-12 * (y * y).mean())
-        r = np.where(varies, covariance / np.sqrt(var_x * var_y), np.nan)
-    return np.clip(r, -1.0, 1.0)
+        # Each row is centred by its own mean before anything is multiplied, so that nothing
+        # cancels however far from zero the values lie.
+        x = x - (weights * x).sum(axis=-1, keepdims=True) / total
+        y = y - (weights * y).sum(axis=-1, keepdims=True) / total
+        xx, yy = (weights * x * x).sum(axis=-1), (weights * y * y).sum(axis=-1)
+        varies = (xx > least[0] * total[:, 0]) & (yy > least[1] * total[:, 0])
+        r = (weights * x * y).sum(axis=-1) / np.sqrt(xx * yy)
+    return np.clip(np.where(varies, r, np.nan), -1.0, 1.0)
 
 
-def _interval(
+def interval(
+    sources: np.ndarray, targets: np.ndarray, x: np.ndarray, y: np.ndarray
+) -> tuple[float, float] | tuple[None, None]:
+    """Returns the 95% interval of Pearson's r over pairs of languages, all arguments `[pairs]`.
+
+    Fisher's transformation makes r's distribution about normal and keeps the ends within -1 and 1;
+    it takes three degrees of freedom, as in his own variance, 1 / (n - 3).
+    """
+    r = float(pearson(x[None, :], y)[0])
+    u, v = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
+    influence = (u * v - r / 2 * (u * u + v * v)) / max(1 - r * r, 1 - _NEARLY_ONE)
+    found = spread(
+        sources, targets, influence, lambda w: _fisher(pearson(x[None, :], y, w)), taken=3
+    )
+    if found is None:
+        return None, None
+    low, high = np.tanh(found.interval(float(_fisher(np.array(r)))))
+    return float(low), float(high)
+
+
+def _fisher(r: np.ndarray) -> np.ndarray:
+    return np.arctanh(np.clip(r, -_NEARLY_ONE, _NEARLY_ONE))
+
+
+def _drawn_interval(
     scores: np.ndarray,
     feature: np.ndarray,
     both: np.ndarray,
@@ -234,7 +282,7 @@ def _interval(
     rng = np.random.default_rng([seed, 1])  # Another stream than the relabellings'.
     counts = rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float64)
     weights = counts[:, sources] * counts[:, targets]
-    rs = _pearson(feature[both][None, :], scores[both][None, :], weights)
+    rs = pearson(feature[both][None, :], scores[both], weights)
     known = rs[~np.isnan(rs)]
     if len(known) < 0.9 * resamples:
         return None, None

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.report import tables
+from analysis.report import tables, together_tables
 from analysis.report.findings import Findings, find
 from analysis.results_table import write_parquet
 from mt5x.errors import UserError
@@ -74,6 +74,7 @@ def _write(findings: Findings, folder: Path, title: str) -> None:
     (folder / "figures").mkdir()
     parts = sections.every(findings, folder / "figures")
     every = [*(table for part in parts for table in part.tables), *tables.every(findings)]
+    every += together_tables.every(findings)
     for table in every:
         table.write(folder / "tables")
     page = render(findings, every, parts, folder / "figures", title)

@@ -15,11 +15,13 @@ from analysis.features.pair_feature import PairFeature
 from analysis.gains import Gain, gains
 from analysis.languages import kinship_order
 from analysis.lm_results import LmNumber, lm_numbers
+from analysis.mixed_effects import MixedEffects, mixed_effects
 from analysis.mrqap import Regression, regress
 from analysis.pairs import PairMatrix
-from analysis.prediction import Prediction, foretell
+from analysis.prediction import LANGUAGES, PAIRS, Prediction, foretell
 from analysis.rank_correlation import PERMUTATIONS as RANK_PERMUTATIONS
 from analysis.rank_correlation import RankCorrelation, rank_correlate
+from analysis.regularised import LASSO, RIDGE, Regularised, regularise
 from analysis.robustness import Drop, drops
 from analysis.slope import Slope, slope
 from analysis.transfer import FORMS, Transfer, adjusted, main_transfers, transfers
@@ -50,10 +52,13 @@ class Findings:
       correlations: (task, feature key, form of transfer) -> correlation.
       ranks: (task, feature key) -> rank correlations with the score.
       slopes: (task, feature key) -> slope of the score between the languages' levels.
-      predictions: task -> how well `TOGETHER` foretell languages held out.
+      predictions: (task, what is not seen) -> how well `TOGETHER` foretell it.
       corrected: (task, feature key) -> method of `multiplicity` -> p of Pearson's r with the score,
         corrected for all features of the task.
+      corrected_over_all: the same, corrected for all features and tasks of the report.
       regressions: task -> regression of the score on what is known of every pair in `TOGETHER`.
+      mixed: task -> the same regression, languages being random effects.
+      regularised: (task, kind) -> the same by ridge and by lasso.
       lm: metric -> language -> LM statistic.
       gains: of target tasks from intermediate ones.
       curves: of scores against numbers of examples or languages.
@@ -71,9 +76,12 @@ class Findings:
     correlations: Mapping[tuple[str, str, str], Correlation]
     ranks: Mapping[tuple[str, str], RankCorrelation]
     slopes: Mapping[tuple[str, str], Slope]
-    predictions: Mapping[str, Prediction]
+    predictions: Mapping[tuple[str, str], Prediction]
     corrected: Mapping[tuple[str, str], Mapping[str, float | None]]
+    corrected_over_all: Mapping[tuple[str, str], Mapping[str, float | None]]
     regressions: Mapping[str, Regression]
+    mixed: Mapping[str, MixedEffects]
+    regularised: Mapping[tuple[str, str], Regularised]
     lm: Mapping[str, Mapping[str, LmNumber]]
     gains: Sequence[Gain]
     curves: Sequence[Curve]
@@ -150,6 +158,7 @@ def find(
         for form in FORMS
     }
     each = [(table, feature) for table in main for feature in known]
+    whole = {table.task: _known_throughout(table, known) for table in main}
     return Findings(
         rows=rows,
         tables=tables,
@@ -166,10 +175,25 @@ def find(
         },
         slopes={(t.task, f.key): slope(t.score, f.values) for t, f in each},
         predictions={
-            table.task: foretell(table.score, _together(known), resamples, seed) for table in main
+            (table.task, unseen): foretell(table.score, _together(known), unseen)
+            for table in main
+            for unseen in (LANGUAGES, PAIRS)
         },
-        corrected=_corrected(main, known, correlations),
-        regressions={t.task: _regression(t, known, permutations, seed) for t in main},
+        corrected={
+            key: found
+            for table in main
+            for key, found in _corrected(
+                [(t, f) for t, f in each if t is table], correlations
+            ).items()
+        },
+        corrected_over_all=_corrected(each, correlations),
+        regressions={t.task: regress(t.score, whole[t.task], permutations, seed) for t in main},
+        mixed={t.task: mixed_effects(t.score, whole[t.task]) for t in main},
+        regularised={
+            (t.task, kind): regularise(t.score, whole[t.task], kind)
+            for t in main
+            for kind in (RIDGE, LASSO)
+        },
         lm=lm,
         gains=gained,
         curves=grown,
@@ -187,32 +211,24 @@ def _together(features: Sequence[PairFeature]) -> dict[str, PairMatrix]:
 
 
 def _corrected(
-    tables: Sequence[Transfer],
-    features: Sequence[PairFeature],
+    family: Sequence[tuple[Transfer, PairFeature]],
     correlations: Mapping[tuple[str, str, str], Correlation],
 ) -> dict[tuple[str, str], dict[str, float | None]]:
-    """Corrects the p-values of a task's features for how many there are, by each method."""
-    found: dict[tuple[str, str], dict[str, float | None]] = {}
-    for table in tables:
-        ps = [correlations[table.task, feature.key, "score"].p for feature in features]
-        by_method = {method: multiplicity.adjusted(ps, method) for method in multiplicity.METHODS}
-        for number, feature in enumerate(features):
-            found[table.task, feature.key] = {m: by_method[m][number] for m in by_method}
-    return found
+    """Corrects the p-values of a family of tests for how many there are, by each method."""
+    keys = [(table.task, feature.key) for table, feature in family]
+    ps = [correlations[task, key, "score"].p for task, key in keys]
+    by_method = {method: multiplicity.adjusted(ps, method) for method in multiplicity.METHODS}
+    return {key: {m: by_method[m][number] for m in by_method} for number, key in enumerate(keys)}
 
 
-def _regression(
-    table: Transfer, features: Sequence[PairFeature], permutations: int, seed: int
-) -> Regression:
-    """Regresses the score on what is known of every scored pair: gaps would cost pairs."""
+def _known_throughout(table: Transfer, features: Sequence[PairFeature]) -> dict[str, PairMatrix]:
+    """What of `TOGETHER` is known of every scored pair: gaps would cost a regression pairs."""
     scored = table.score.off_diagonal()
-    chosen = {
-        feature.key: feature.values
-        for feature in features
-        if feature.key in TOGETHER
-        and not (scored & ~feature.values.reordered(table.languages).off_diagonal()).any()
+    return {
+        key: values
+        for key, values in _together(features).items()
+        if not (scored & ~values.reordered(table.languages).off_diagonal()).any()
     }
-    return regress(table.score, chosen, permutations, seed)
 
 
 def _correlation(

@@ -37,7 +37,11 @@ def render(
         study=", ".join(sorted({row.study for row in findings.rows})),
         css=(package / "page.css").read_text(encoding="utf-8"),
         themes=palette.css(),
-        lead=[*(one.answer for one in sections if one.answer), *sentences.lead(findings)],
+        lead=[
+            *(one.answer for one in sections if one.answer and not one.closing),
+            *sentences.lead(findings),
+            *(one.answer for one in sections if one.answer and one.closing),
+        ],
         sections=sections,
         plain=plain,
         predictors=sentences.about_predictors(findings) if findings.main else [],
@@ -83,7 +87,6 @@ def _task(findings: Findings, table: Transfer, folder: Path) -> dict[str, Any]:
         ],
         "correlations": _correlations(findings, table),
         "together": together.view(findings, table),
-        "prediction": _prediction(findings, table.task),
         "scores": _scores(findings, table),
         "scores_file": f"scores_{table.task}_{table.metric}",
         "matrix_file": f"matrix_{table.task}_{table.metric}",
@@ -161,23 +164,6 @@ def _beside(findings: Findings, task: str, key: str) -> dict[str, str | None]:
         shown["slope"] = decimal(line.value)
         shown["slope_interval"] = f"{decimal(line.low)} to {decimal(line.high)}"
     return shown
-
-
-def _prediction(findings: Findings, task: str) -> dict[str, Any]:
-    """Returns a row per way of foretelling held-out languages."""
-    one = findings.predictions[task]
-    rows = [
-        {
-            "way": way,
-            "cells": [
-                decimal(skill.error),
-                f"{decimal(skill.low)} to {decimal(skill.high)}",
-                decimal(skill.r_squared, 2),
-            ],
-        }
-        for way, skill in one.skills.items()
-    ]
-    return {"rows": rows, "languages": one.languages}
 
 
 def _scores(findings: Findings, table: Transfer) -> dict[str, Any]:

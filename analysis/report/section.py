@@ -16,11 +16,13 @@ class Section:
     Attributes:
       id: of the element, and for links.
       title: the heading.
-      answer: the sentence that the page opens with; '' where there is none to give.
+      answer: the sentence that the page opens with, or with which its opening closes; '' where
+        there is none to give.
       sentences: what else there is to say.
       drawings: pictures, already written as files.
       tables: shown and written as CSV.
       method: how it was computed, for the page's end.
+      closing: the answer closes the opening: it rests on what the opening says before.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Section:
     drawings: Sequence[Drawing]
     tables: Sequence[Table]
     method: str
+    closing: bool = False
 
 
 def evidence(one: Paired) -> str:

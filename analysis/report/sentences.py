@@ -60,9 +60,22 @@ def about_predictors(findings: Findings) -> list[str]:
     return [
         f"Of {count(len(tests), 'correlation')} below, {low} {'has' if low == 1 else 'have'} "
         f"p < {SIGNIFICANT}; if nothing at all were there, about {decimal(chance, 1)} would by "
-        "chance. Features go together (relatives share words, sounds and word order), so a "
-        "correlation is not yet a cause."
+        f"chance. {_over_all(findings)} Features go together (relatives share words, sounds and "
+        "word order), so a correlation is not yet a cause."
     ]
+
+
+def _over_all(findings: Findings) -> str:
+    """Says how many correlations are left when all tests of the report are counted."""
+
+    def left(method: str) -> int:
+        ps = [by_method[method] for by_method in findings.corrected_over_all.values()]
+        return sum(p is not None and p < SIGNIFICANT for p in ps)
+
+    return (
+        "Corrected for all features and tasks of this report together, Holm’s correction leaves "
+        f"{left('holm')} of them and Benjamini and Hochberg’s {left('fdr_bh')}."
+    )
 
 
 def about_lm(findings: Findings) -> list[str]:

@@ -199,6 +199,8 @@ def correlations(findings: Findings) -> Table:
                 c.r,
                 c.low,
                 c.high,
+                c.drawn_low,
+                c.drawn_high,
                 c.p,
                 c.p_naive,
                 c.relabellings or None,
@@ -208,8 +210,9 @@ def correlations(findings: Findings) -> Table:
         )
     columns = (
         "task", "feature", "form", "pairs", "languages", "r", "interval_95_low",
-        "interval_95_high", "p_permutation", "p_naive_pairs_taken_as_independent",
-        "relabellings", "all_relabellings", "cannot_be_computed",
+        "interval_95_high", "bootstrap_95_low", "bootstrap_95_high", "p_permutation",
+        "p_naive_pairs_taken_as_independent", "relabellings", "all_relabellings",
+        "cannot_be_computed",
     )  # fmt: skip
     return Table("correlations", "Pearson correlations with transfer", columns, rows)
 
@@ -227,6 +230,7 @@ def associations(findings: Findings) -> Table:
                 r.r,
                 r.p,
                 *(corrected[method] for method in METHODS),
+                *(findings.corrected_over_all[task, key][method] for method in METHODS),
                 ranks.rho,
                 ranks.rho_p,
                 ranks.tau,
@@ -241,46 +245,13 @@ def associations(findings: Findings) -> Table:
             ]
         )
     columns = (
-        "task", "feature", "pearson_r", "p", "p_holm", "p_benjamini_hochberg", "spearman_rho",
+        "task", "feature", "pearson_r", "p", "p_holm", "p_benjamini_hochberg",
+        "p_holm_over_all_tasks", "p_benjamini_hochberg_over_all_tasks", "spearman_rho",
         "spearman_p", "kendall_tau_b", "kendall_p", "slope_between_levels", "slope_95_low",
         "slope_95_high", "slope_p", "slope_degrees_of_freedom", "directions_averaged",
         "cannot_be_computed",
     )  # fmt: skip
     return Table("associations", "What goes with the zero-shot score", columns, rows)
-
-
-def regressions(findings: Findings) -> Table:
-    """Returns, of each task, the regression of the score on several features at once."""
-    rows = []
-    for task, fit in findings.regressions.items():
-        whole = [fit.pairs, fit.r2, fit.r2_p, fit.condition]
-        if fit.reason:
-            rows.append([task, None, *[None] * 5, *whole, fit.reason])
-        for key, one in fit.coefficients.items():
-            numbers = [one.beta, one.partial_r, one.p, one.p_naive, one.vif]
-            rows.append([task, key, *numbers, *whole, one.reason])
-    columns = (
-        "task", "feature", "beta", "partial_r", "p_permutation",
-        "p_naive_pairs_taken_as_independent", "variance_inflation", "pairs", "r2",
-        "r2_p_permutation", "condition_number", "cannot_be_computed",
-    )  # fmt: skip
-    return Table("regressions", "The zero-shot score on several features at once", columns, rows)
-
-
-def predictions(findings: Findings) -> Table:
-    """Returns how far off each way of foretelling a held-out language's scores is."""
-    rows: list[list[Any]] = []
-    for task, one in findings.predictions.items():
-        for way, skill in one.skills.items():
-            cells = [skill.error, skill.low, skill.high, skill.r_squared]
-            rows.append([task, way, *cells, one.pairs, one.languages, 100 * one.filled, None])
-        if one.reason:
-            rows.append([task, *[None] * 8, one.reason])
-    columns = (
-        "task", "foretold_by", "mean_absolute_error", "interval_95_low", "interval_95_high",
-        "r_squared", "predictions", "languages", "features_filled_percent", "cannot_be_computed",
-    )  # fmt: skip
-    return Table("predictions", "Languages held out, foretold", columns, rows)
 
 
 def lm_statistics(findings: Findings) -> Table:
@@ -342,8 +313,7 @@ def every(findings: Findings) -> list[Table]:
     tables += [scores(findings, t) for t in findings.tables]
     tables += [sources(findings), xtreme(findings), transfer(findings)]
     tables += [pairs(findings), features(findings), correlations(findings)]
-    tables += [associations(findings), regressions(findings)]
-    tables += [predictions(findings)]
+    tables += [associations(findings)]
     tables += [lm_statistics(findings), settings(findings)]
     return [table for table in tables if table.rows]
 

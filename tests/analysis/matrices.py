@@ -4,11 +4,9 @@ import numpy as np
 
 from analysis.pairs import PairMatrix
 
-LETTERS = "abcdefghijklmnop"
-
 
 def matrix(values: np.ndarray) -> PairMatrix:
-    return PairMatrix(tuple(LETTERS[: len(values)]), np.asarray(values, np.float64))
+    return PairMatrix(tuple(f"l{i:02}" for i in range(len(values))), np.asarray(values, np.float64))
 
 
 def random_matrix(rng: np.random.Generator, n: int, known: float = 1.0) -> PairMatrix:

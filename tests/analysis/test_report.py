@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.report import build_report, palette, tables
+from analysis.report import build_report, palette, tables, together_tables
 from analysis.report.findings import find
 from analysis.report.labels import place_labels
+from analysis.report.sections import foretelling
 from analysis.report.words import count, decimal, listing, p_number, plain
 from mt5x.errors import UserError
 from mt5x.studies.results import ResultRow, write_rows
@@ -137,7 +138,8 @@ def test_csv_files_hold_the_tables(folder):
     from mt5x.studies.results import read_rows
 
     findings = find(read_rows(study / "results.jsonl"), study)
-    every = tables.every(findings)
+    every = [*tables.every(findings), *together_tables.every(findings)]
+    every += [foretelling.table(findings)]
     assert {path.stem for path in (folder / "tables").iterdir()} == {t.name for t in every}
     for table in every:
         written = read(folder / "tables" / f"{table.name}.csv")

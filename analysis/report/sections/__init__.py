@@ -4,9 +4,9 @@ from pathlib import Path
 
 from analysis.report.findings import Findings
 from analysis.report.section import Section
-from analysis.report.sections import curves, gains, robustness
+from analysis.report.sections import curves, foretelling, gains, robustness
 
-_SECTIONS = (gains.section, curves.section, robustness.section)
+_SECTIONS = (gains.section, curves.section, robustness.section, foretelling.section)
 
 
 def every(findings: Findings, folder: Path) -> list[Section]:
