@@ -36,6 +36,7 @@ def render(
         title=title,
         study=", ".join(sorted({row.study for row in findings.rows})),
         css=(package / "page.css").read_text(encoding="utf-8"),
+        script=(package / "sort.js").read_text(encoding="utf-8"),
         themes=palette.css(),
         lead=[
             *(one.answer for one in sections if one.answer and not one.closing),
