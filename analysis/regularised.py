@@ -106,7 +106,7 @@ def regularise(
     again = np.array([path[best] for path in paths])
     stays = ((np.sign(again) == np.sign(betas)) & (betas != 0)).mean(axis=0)
     kept = {
-        key: Kept(float(beta), float(share))
+        key: Kept(float(beta) + 0.0, float(share))  # never -0.0
         for key, beta, share in zip(fitted, betas, stays, strict=True)
     }
     constants = Kept(reason="the feature is the same for all pairs")
