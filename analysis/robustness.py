@@ -66,9 +66,16 @@ def drops(rows: Sequence[ResultRow]) -> list[Drop]:
     return [dataclasses.replace(one, p_holm=p) for one, p in zip(found, corrected, strict=True)]
 
 
-def contrast(first: Drop, second: Drop) -> Paired:
+def together(found: Sequence[Drop]) -> Paired:
+    """Returns the mean drop over several kinds of noise, for languages that all of them have."""
+    each = [one.drop.by_language for one in found]
+    shared = set.intersection(*(set(one) for one in each)) if each else set()
+    return paired({one: sum(x[one] for x in each) / len(each) for one in sorted(shared)})
+
+
+def contrast(first: Paired, second: Paired) -> Paired:
     """Returns how much more the first loses than the second, over the languages of both."""
-    return paired(difference(first.drop.by_language, second.drop.by_language))
+    return paired(difference(first.by_language, second.by_language))
 
 
 def _flips(rows: Sequence[ResultRow], task: str, condition: Condition) -> dict[str, float]:

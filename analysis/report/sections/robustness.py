@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis import gains, robustness
-from analysis.languages import name
+from analysis.conditions import changed
+from analysis.paired import Paired
 from analysis.report import plots
 from analysis.report.drawing import Drawing
 from analysis.report.findings import SIGNIFICANT, Findings
 from analysis.report.section import NUMBERS, Section, evidence, numbers, points
 from analysis.report.tables import Table
-from analysis.report.words import decimal, listing, task_name
+from analysis.report.words import count, decimal, listing, task_name
 from analysis.robustness import Drop
+from mt5x.studies.results import Condition
 
 _METHOD = (
     "A drop is the clean score minus the noisy one, of the same seed, source, target and training, "
@@ -30,7 +32,7 @@ def section(findings: Findings, folder: Path) -> Section | None:
         id="robustness",
         title="What noise costs",
         answer=_answer(found),
-        sentences=[*_flips(found), *_contrasts(found)],
+        sentences=[*_trainings(found), *_flips(found)],
         drawings=[_drawing(found, folder)],
         tables=[_table(found), _by_language(found)],
         method=_METHOD,
@@ -72,42 +74,57 @@ def _flips(found: Sequence[Drop]) -> list[str]:
     return [f"{text} ({task_name(most.task)}{_after(most)})."]
 
 
-def _contrasts(found: Sequence[Drop]) -> list[str]:
-    """Who loses less: the same noise after an intermediate task in English and in another."""
-    texts = []
+def _together(found: Sequence[Drop]) -> dict[tuple[str, Condition], Paired]:
+    """(task, training) -> mean drop over all its noise."""
+    groups: dict[tuple[str, Condition], list[Drop]] = {}
     for one in found:
-        condition = one.condition
-        if condition.intermediate_language in (None, "en"):
-            continue
-        english = next((
-            other for other in found
-            if (other.task, noise(other)) == (one.task, noise(one))
-            and other.condition.intermediate == condition.intermediate
-            and other.condition.intermediate_language == "en"
-        ), None)  # fmt: skip
-        if english is None:
-            continue
-        more = robustness.contrast(one, english)
-        if more.mean is None:
-            continue
-        spoken = listing([name(code) for code in condition.intermediate_language.split("+")])
-        word = "more" if more.mean > 0 else "less"
-        texts.append(
-            f"Under {noise(one)}, {task_name(one.task)} loses {points(more.mean)} {word} after "
-            f"{gains.label(english.condition)} in {spoken} than after it in English "
-            f"{evidence(more)}."
+        training = changed(one.condition, perturbation=None, strength=None)
+        groups.setdefault((one.task, training), []).append(one)
+    return {key: robustness.together(group) for key, group in groups.items()}
+
+
+def _trainings(found: Sequence[Drop]) -> list[str]:
+    """What all noise together costs after each training, and against the same in English."""
+    means = _together(found)
+    if len(means) < 2:
+        return []
+    kinds = count(len({noise(one) for one in found}), "kind")
+    texts = []
+    for (task, training), mean in means.items():
+        after = "without an intermediate task" if training.intermediate is None else (
+            f"after {gains.label(training)}"
+        )  # fmt: skip
+        english = changed(training, intermediate_language="en")
+        text = (
+            f"Over {kinds} of noise {task_name(task)} loses {decimal(mean.mean or 0)} points "
+            f"{after} {evidence(mean)}"
         )
+        if training != english and training.intermediate and (task, english) in means:
+            more = robustness.contrast(mean, means[task, english])
+            word = "more" if (more.mean or 0) > 0 else "less"
+            text += f", {points(more.mean or 0)} {word} than after it in English {evidence(more)}"
+        texts.append(f"{text}.")
     return texts
 
 
 def _drawing(found: Sequence[Drop], folder: Path) -> Drawing:
+    """Each noise where the training is plain, then all noise together after each training."""
+    plain = [one for one in found if one.condition.intermediate is None] or list(found)
     bars = [
         plots.Bar(
-            f"{task_name(one.task)}, {noise(one)}{_after(one)}",
+            f"{task_name(one.task)}, {noise(one)}",
             one.drop.mean or 0.0, one.drop.low, one.drop.high,
             one.p_holm is not None and one.p_holm < SIGNIFICANT,
         )
-        for one in found
+        for one in plain
+    ]  # fmt: skip
+    bars += [
+        plots.Bar(
+            f"{task_name(task)}, all noise, after {gains.label(training)}",
+            mean.mean or 0.0, mean.low, mean.high, mean.p is not None and mean.p < SIGNIFICANT,
+        )
+        for (task, training), mean in _together(found).items()
+        if training.intermediate is not None
     ]  # fmt: skip
     return plots.intervals(bars, "points lost to noise", "drops", folder)
 
