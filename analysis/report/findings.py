@@ -24,6 +24,7 @@ from analysis.rank_correlation import RankCorrelation, rank_correlate
 from analysis.regularised import LASSO, RIDGE, Regularised, regularise
 from analysis.robustness import Drop, drops
 from analysis.slope import Slope, slope
+from analysis.source_sets import SourceSet, source_sets
 from analysis.transfer import FORMS, Transfer, adjusted, main_transfers, transfers
 from mt5x.errors import UserError
 from mt5x.studies.results import ResultRow
@@ -63,6 +64,7 @@ class Findings:
       gains: of target tasks from intermediate ones.
       curves: of scores against numbers of examples or languages.
       drops: of scores under noise.
+      source_sets: what training on several languages adds to training on one.
       seed: seed of permutations and resamples.
       data_dir: where world.json and the pretraining text were looked for; None if nowhere.
     """
@@ -86,6 +88,7 @@ class Findings:
     gains: Sequence[Gain]
     curves: Sequence[Curve]
     drops: Sequence[Drop]
+    source_sets: Sequence[SourceSet]
     seed: int
     permutations: int
     resamples: int
@@ -198,6 +201,7 @@ def find(
         gains=gained,
         curves=grown,
         drops=lost,
+        source_sets=source_sets(rows),
         seed=seed,
         permutations=permutations,
         resamples=resamples,

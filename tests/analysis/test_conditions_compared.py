@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import curves, gains, robustness
+from analysis import curves, gains, robustness, source_sets
 from analysis.report import build_report
 from mt5x.studies.results import Condition, write_rows
 from tests.analysis.made_up_conditions import DROP, GAIN, PER_DOUBLING, SIZES, TARGETS, row, rows
@@ -118,6 +118,19 @@ def test_source_languages_are_counted():
     assert curve.mean(4) - curve.mean(2) == pytest.approx(8, abs=1)
 
 
+def test_sets_of_sources_are_compared_where_none_of_them_is():
+    table = [one for one in rows() if one.intermediate is None and one.shots is None]
+    table += [row("sw", 99.0, source="en+sw"), row("ar", 70.0, source="en+sw")]
+    found: Any = {one.source: one for one in source_sets.source_sets(table)}
+    assert set(found) == {"en+de", "en+de+fr", "en+de+fr+es", "en+sw"}
+    three = found["en+de+fr"]
+    assert (three.against, len(three.languages)) == ("en", 3)
+    assert three.gain.low < 12 < three.gain.high
+    # Swahili is a source of one set, and so no target of any.
+    assert set(three.gain.by_language) == set(TARGETS) - {"sw"}
+    assert source_sets.source_sets([one for one in table if "+" not in str(one.source)]) == []
+
+
 def line(axis, level, slope, sizes=(0, 10, 20, 40, 80)) -> Any:
     points = {
         n: {one: level + place + slope * np.log2(1 + n / 10) for place, one in enumerate(TARGETS)}
@@ -168,7 +181,8 @@ def test_the_report_answers_in_sentences_with_intervals(page):
     assert "points a doubling (95% interval" in page
     assert "Over one kind of noise PANX loses" in page
     assert "more than after it in English (95% interval" in page
-    for section in ("gains", "curves", "robustness"):
+    assert "Trained on English, German, French and Spanish, PANX scores 1" in page
+    for section in ("gains", "sources", "curves", "robustness"):
         assert f'<section id="{section}"' in page
     assert "nan" not in page.lower().replace("nance", "")
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 from analysis.report.findings import Findings
 from analysis.report.section import Section
-from analysis.report.sections import curves, foretelling, gains, robustness
+from analysis.report.sections import curves, foretelling, gains, robustness, source_sets
 
-_SECTIONS = (gains.section, curves.section, robustness.section, foretelling.section)
+_SECTIONS = (
+    gains.section, source_sets.section, curves.section, robustness.section, foretelling.section,
+)  # fmt: skip
 
 
 def every(findings: Findings, folder: Path) -> list[Section]:
