@@ -46,21 +46,26 @@ def majority_scores(
     """
     for name in (*train_tasks, *eval_tasks):
         input_pipeline.check_vocabulary(name, model.module.config.vocab_size)
+    commonest = {
+        name: _commonest_target(name, num_train_examples) for name in dict.fromkeys(train_tasks)
+    }
     scores = []
     for train_name, eval_name in zip(train_tasks, eval_tasks, strict=True):
-        train_task = input_pipeline.registered(train_name)
-        trained = input_pipeline.evaluation_examples(
-            train_task, "train", None, False, num_train_examples
-        )
-        vocabulary = train_task.output_features["targets"].vocabulary
-        counts = collections.Counter(tuple(ids.tolist()) for ids in trained.targets)
-        commonest = min(counts, key=lambda ids: (-counts[ids], ids))
-        text = vocabulary.decode([token for token in commonest if token != vocabulary.eos_id])
         eval_task = input_pipeline.registered(eval_name)
         examples = input_pipeline.evaluation_examples(eval_task, split, None, False, None)
-        texts = [text] * len(examples.inputs)
+        texts = [commonest[train_name]] * len(examples.inputs)
         scores.append(evaluation.score_predictions(eval_task, examples, texts))
     return scores
+
+
+def _commonest_target(name: str, num_examples: int | None) -> str:
+    """The text of the most frequent target of a task's training examples."""
+    task = input_pipeline.registered(name)
+    trained = input_pipeline.evaluation_examples(task, "train", None, False, num_examples)
+    vocabulary = task.output_features["targets"].vocabulary
+    counts = collections.Counter(tuple(ids.tolist()) for ids in trained.targets)
+    commonest = min(counts, key=lambda ids: (-counts[ids], ids))
+    return str(vocabulary.decode([token for token in commonest if token != vocabulary.eos_id]))
 
 
 def _figures(scores: TaskScores, step: int) -> dict[str, float]:
