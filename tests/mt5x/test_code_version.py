@@ -1,8 +1,12 @@
 """The version of the code changes with what it does, and not with how it is written."""
 
+import importlib.util
+import re
 import subprocess
 import sys
+from pathlib import Path
 
+from mt5x.studies import code_version as code_version_module
 from mt5x.studies.code_version import code_version, meaning
 
 CODE = '''"""A module."""
@@ -36,3 +40,18 @@ def test_it_is_the_same_in_every_process():
         check=True,
     )
     assert again.stdout.strip() == code_version()
+
+
+def test_every_module_that_measures_counts():
+    counted = {name for name, _ in code_version_module._modules()}
+    for stage in ("mt5x.studies.jobs", "analysis.lm_job"):
+        assert stage in counted
+        # What it imports of the analysis measures, too.
+        spec = importlib.util.find_spec(stage)
+        assert spec is not None
+        assert spec.origin is not None
+        text = Path(spec.origin).read_text(encoding="utf-8")
+        of_analysis = re.findall(r"^from (analysis\.\w+) import", text, re.MULTILINE)
+        assert set(of_analysis) <= counted
+    assert "mt5x.studies.runner" not in counted
+    assert "mt5x.train_loop" in counted
