@@ -90,8 +90,9 @@ def decimal(value: float, digits: int = 1) -> str:
 
 
 def p_value(p: float) -> str:
-    """Returns a p-value for a sentence, such as 'p = 0.013'."""
-    return equal("p", p_number(p))
+    """Returns a p-value for a sentence, such as 'p = 0.013' or 'p < 0.0001'."""
+    number = p_number(p)
+    return f"p\u00a0<\u00a0{number[1:]}" if number.startswith("<") else equal("p", number)
 
 
 def equal(symbol: str, value: str) -> str:
@@ -102,9 +103,11 @@ def equal(symbol: str, value: str) -> str:
 def p_number(p: float) -> str:
     """Returns a p-value with as many decimals as it needs, two to four.
 
-    >>> p_number(0.0001), p_number(0.0132), p_number(0.42)
-    ('0.0001', '0.013', '0.42')
+    >>> p_number(0.0001), p_number(0.0132), p_number(0.42), p_number(3e-7)
+    ('0.0001', '0.013', '0.42', '<0.0001')
     """
+    if p < 0.00005:
+        return "<0.0001"
     if p >= 0.1:
         return f"{p:.2f}"
     if p >= 0.01:

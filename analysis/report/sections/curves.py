@@ -76,8 +76,9 @@ def _answer(known: Sequence[Curve]) -> str:
     least, most = steepest.sizes[0], steepest.sizes[-1]
     change = steepest.mean(most) - steepest.mean(least)
     verb = "rises" if change > 0 else "falls"
+    what = "" if steepest.axis == "shots" else "Zero-shot "
     return (
-        f"Zero-shot {label(steepest)} {verb} by {points(change)} from {least:,} to {most:,} "
+        f"{what}{label(steepest)} {verb} by {points(change)} from {least:,} to {most:,} "
         f"{AXES[steepest.axis]}: {decimal(slope)} points a doubling{_interval(steepest)}."
     )
 
