@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from mt5x.studies.results import HIGH, LOW
+
 RESAMPLES = 1_000
-LOW, HIGH = ":low", ":high"
-"""Behind a metric's name: the ends of its interval."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from analysis import hidden_text
-from analysis.lm_counts import HIGH, LOW
 from analysis.lm_statistics import LmStatistics, measure
 from mt5x import config, inference, input_pipeline
 from mt5x.checkpoints import formats
@@ -14,7 +13,7 @@ from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner
 from mt5x.progress import Progress
 from mt5x.run_record import environment
-from mt5x.studies.results import ResultRow
+from mt5x.studies.results import HIGH, LOW, ResultRow
 from mt5x.studies.store import Figures
 
 TASK = "mc4_span_corruption.{language}"

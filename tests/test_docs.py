@@ -394,6 +394,8 @@ def test_the_first_study_walks_from_an_empty_file_to_its_answer(tmp_path):
             text = re.sub(
                 rf"('(?:TRAIN_STEPS|STEP_OFFSET|TRAIN_STEPS_RELATIVE)'): {steps}", r"\1: 4", text
             )
+        # The small world has 300 rows of PAWS-X and 100 of QQP.
+        text = text.replace(":n500'", ":n50'").replace("(250, 1000, 4000)", "(20, 50, 100)")
         (tmp_path / name).write_text(text, encoding="utf-8")
     commands = [line for block in blocks(guide, "sh") for line in block.splitlines()]
     assert [line.split()[1:3] for line in commands] == [
@@ -404,7 +406,7 @@ def test_the_first_study_walks_from_an_empty_file_to_its_answer(tmp_path):
              for line in commands]  # fmt: skip
     assert "all 4 stages are done" in shown[3]
     first = {path.parent.name for path in (tmp_path / "runs/stages").glob("*/done.json")}
-    assert len(first) == 1 + 1 + 3 * (1 + 2) + 2
+    assert len(first) == 1 + 1 + 3 + 4 * (1 + 2)
     page = (tmp_path / "runs/first/report/index.html").read_text(encoding="utf-8")
     for title in ("What an intermediate task adds", "How scores grow", "What noise costs"):
         assert title in page

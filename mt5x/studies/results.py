@@ -17,6 +17,8 @@ from mt5x.studies import result_checks
 MAJORITY_BASELINE = "majority_baseline"
 """Stage name of the trivial baseline: every prediction is the most frequent training target."""
 
+LOW, HIGH = ":low", ":high"
+"""Behind a metric's name in what a stage measured: the ends of its interval."""
 SEVERAL = "+"
 """Joins the languages of a source that is several, as in 'en+hi+sw'."""
 

@@ -13,7 +13,7 @@ from mt5x import config, input_pipeline
 from mt5x.errors import UserError
 from mt5x.launch.job import Job
 from mt5x.studies.jobs import language_of
-from mt5x.studies.results import read_rows
+from mt5x.studies.results import HIGH, LOW, read_rows
 from mt5x.studies.stage import Stage, gin_bindings
 from mt5x.studies.store import Figures
 
@@ -79,6 +79,8 @@ def figures_of(stage: Stage, folder: Path) -> Figures:
         for row in read_rows(folder / _LM_ROWS):
             one = figures.setdefault(row.target, {})
             one |= {row.metric: row.value, "num_examples": row.num_examples, "step": row.step}
+            if row.low is not None and row.high is not None:
+                one |= {row.metric + LOW: row.low, row.metric + HIGH: row.high}
         return figures
     found = {}
     for task in _evaluated():

@@ -8,13 +8,11 @@ from mt5x.run_record import write_whole
 from mt5x.studies import stage as kinds
 from mt5x.studies import store
 from mt5x.studies.plan import Study
-from mt5x.studies.results import ResultRow, write_rows
+from mt5x.studies.results import HIGH, LOW, ResultRow, write_rows
 from mt5x.studies.stage import Stage
 from mt5x.studies.store import Done
 
 _COUNTS = ("num_examples", "step")
-# Behind a metric's name: the ends of its interval.
-_ENDS = (":low", ":high")
 
 
 def write_table(study: Study, stages: Sequence[Stage], folders: Mapping[str, Path]) -> Path:
@@ -54,11 +52,11 @@ def rows_of(study: Study, stage: Stage, done: Done, key: str) -> list[ResultRow]
             step=int(metrics["step"]),
             selection=done.selection,
             provenance={"stage": key, **done.record},
-            low=metrics.get(f"{metric}:low"),
-            high=metrics.get(f"{metric}:high"),
+            low=metrics.get(metric + LOW),
+            high=metrics.get(metric + HIGH),
             **vars(stage.condition),
         )
         for target, metrics in done.figures.items()
         for metric in sorted(metrics.keys() - set(_COUNTS))
-        if not metric.endswith(_ENDS)
+        if not metric.endswith((LOW, HIGH))
     ]
