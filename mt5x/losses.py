@@ -28,8 +28,8 @@ Metrics = dict[str, tuple[Array, Array]]
 
 # Bytes of float32 logits that a device may hold at once; fewer take one piece and no loop.
 LOGITS_BYTES = 256 * 2**20
-# A GPU has the room, and each piece reads and writes the kernel's gradient once more.
-_TIMES_ON_GPU = 4
+# Of a GPU's memory, where that is more: each piece reads and writes the kernel's gradient again.
+_SHARE_OF_GPU = 32
 
 _LOGITS_AXES = ("batch", "length", "vocab")
 _PARTIAL_GRADIENT_AXES = ("batch", None, "vocab")
@@ -90,7 +90,13 @@ def loss_fn(
     weights, factor = normalized_weights(batch, loss_normalizing_factor)
     # Divided here, and not the sum at the end, which would scale the kernel's gradient once more.
     loss, statistics = cross_entropy(
-        hidden, kernel, targets, weights / factor, z_loss=z_loss, label_smoothing=label_smoothing
+        hidden,
+        kernel,
+        targets,
+        weights / factor,
+        z_loss=z_loss,
+        label_smoothing=label_smoothing,
+        packed="decoder_segment_ids" in batch,
     )
     statistics = jax.tree.map(lax.stop_gradient, statistics)
     total = jnp.sum(mask)
@@ -171,9 +177,11 @@ def token_statistics(
     `summed` asks for `sum_logits`.
     """
 
+    factor = kernel.astype(operand_dtype(hidden.dtype))
+
     def piece(_, args):
         hidden, targets = args
-        return None, _statistics(_logits(hidden, kernel), targets, summed)
+        return None, _statistics(_logits(hidden, factor), targets, summed)
 
     pieces = _pieces(hidden, kernel)
     _, statistics = _scan(piece, None, (hidden, targets), pieces)
@@ -188,6 +196,7 @@ def cross_entropy(
     *,
     z_loss: float = 0.0,
     label_smoothing: float = 0.0,
+    packed: bool = False,
 ) -> tuple[Array, TokenStatistics]:
     """Weighted sum of cross-entropy and z-loss, differentiable in `hidden` and `kernel`.
 
@@ -198,12 +207,15 @@ def cross_entropy(
         weights: float32 `[batch, target]`.
         z_loss: weight of log(Z)^2.
         label_smoothing: probability spread over the wrong tokens.
+        packed: whether rows are full, so that it is not worth looking for where targets end (for
+            which a GPU would wait).
 
     Returns:
         The scalar sum, and the statistics of each token (constants to differentiation); zeros for
         tokens without a weight that are behind the last one that has one in any row.
     """
-    return _cross_entropy(z_loss, label_smoothing, hidden, kernel, targets, weights)
+    settings = (z_loss, label_smoothing, packed)
+    return _cross_entropy(settings, hidden, kernel, targets, weights)
 
 
 def hidden_and_kernel(
@@ -224,40 +236,52 @@ def hidden_and_kernel(
     return factors
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _cross_entropy(z_loss, label_smoothing, hidden, kernel, targets, weights):
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _cross_entropy(settings, hidden, kernel, targets, weights):
+    z_loss, label_smoothing, packed = settings
+
     def work(rows, kernel):
         hidden, targets = rows
         statistics = token_statistics(hidden, kernel, targets, label_smoothing > 0.0)
         return (_token_losses(statistics, kernel, z_loss, label_smoothing), statistics), None
 
-    (loss, statistics), _ = up_to_the_last(work, weights, (hidden, targets), kernel)
+    over = _over_all if packed else up_to_the_last
+    (loss, statistics), _ = over(work, weights, (hidden, targets), kernel)
     return jnp.sum(loss * weights), statistics
 
 
-def _cross_entropy_forward(z_loss, label_smoothing, hidden, kernel, targets, weights):
+def _cross_entropy_forward(settings, hidden, kernel, targets, weights):
+    z_loss, label_smoothing, packed = settings
     work = partial(_loss_and_gradients, z_loss, label_smoothing)
     rows = (hidden, targets, weights)
-    (loss, statistics, hidden_grad), kernel_grad = up_to_the_last(work, weights, rows, kernel)
+    over = _over_all if packed else up_to_the_last
+    (loss, statistics, hidden_grad), kernel_grad = over(work, weights, rows, kernel)
     return (jnp.sum(loss * weights), statistics), (hidden_grad, kernel_grad, loss)
+
+
+def _over_all(work, weights, rows, kernel):
+    del weights
+    return work(rows, kernel)
 
 
 def _loss_and_gradients(z_loss, label_smoothing, rows, kernel):
     """Each token's loss, statistics and gradient to its hidden state, and the kernel's gradient."""
     confidence, low, _ = _smoothing(label_smoothing, kernel.shape[1])
+    operand = operand_dtype(rows[0].dtype)
+    # Once, and not for each piece.
+    factor = kernel.astype(operand)
 
     def piece(kernel_grad, args):
         hidden, targets, weights = args
-        logits = _logits(hidden, kernel)
+        logits = _logits(hidden, factor)
         statistics = _statistics(logits, targets, label_smoothing > 0.0)
         # d loss / d logits = (1 + 2 z log Z) softmax - smoothed targets, times the weight.
         log_z = statistics.log_z[..., None]
         hit = _hits(logits, targets)
         grad = (1.0 + 2.0 * z_loss * log_z) * jnp.exp(logits - log_z)
         grad = (grad - jnp.where(hit, confidence, low)) * weights[..., None]
-        operand = operand_dtype(hidden.dtype)
         grad = grad.astype(operand)
-        hidden_grad = _product("btv,dv->btd", grad, kernel.astype(operand)).astype(hidden.dtype)
+        hidden_grad = _product("btv,dv->btd", grad, factor).astype(hidden.dtype)
         # A NaN in one gradient is one in the other. And so the kernel is read for the last time
         # before its gradient is there: XLA else keeps a copy of it while it is updated.
         hidden = jnp.where(jnp.isnan(hidden_grad), hidden_grad, hidden)
@@ -285,8 +309,8 @@ def _token_losses(statistics, kernel, z_loss, label_smoothing):
     return loss + z_loss * lax.square(statistics.log_z)
 
 
-def _cross_entropy_backward(z_loss, label_smoothing, saved, cotangents):
-    del z_loss, label_smoothing
+def _cross_entropy_backward(settings, saved, cotangents):
+    del settings
     hidden_grad, kernel_grad, loss = saved
     scale = cotangents[0]
     return (hidden_grad * scale.astype(hidden_grad.dtype), kernel_grad * scale, None, loss * scale)
@@ -310,8 +334,8 @@ def _product(subscripts: str, one: Array, other: Array) -> Array:
 
 
 def _logits(hidden: Array, kernel: Array) -> Array:
-    operand = operand_dtype(hidden.dtype)
-    logits = _product("btd,dv->btv", hidden.astype(operand), kernel.astype(operand))
+    """Float32, of a kernel in `operand_dtype`."""
+    logits = _product("btd,dv->btv", hidden.astype(kernel.dtype), kernel)
     return constrain(logits, _LOGITS_AXES)
 
 
@@ -356,9 +380,16 @@ def _pieces(hidden: Array, kernel: Array) -> int:
     batch, length, _ = hidden.shape
     shape = (batch, length, kernel.shape[1])
     per_device = math.prod(shape) * 4 // parts_of(shape, _LOGITS_AXES)
-    room = LOGITS_BYTES * (_TIMES_ON_GPU if jax.default_backend() == "gpu" else 1)
-    wanted = -(-per_device // room)
+    wanted = -(-per_device // _room())
     return min(wanted, length)
+
+
+def _room() -> int:
+    """Bytes of logits that a device may hold."""
+    if jax.default_backend() != "gpu":
+        return LOGITS_BYTES
+    memory = jax.local_devices()[0].memory_stats() or {}
+    return max(LOGITS_BYTES, memory.get("bytes_limit", 0) // _SHARE_OF_GPU)
 
 
 def _scan(body, carry, arrays, pieces: int):

@@ -30,8 +30,8 @@ def train_step(
     optimizer: optimizers.Optimizer,
     batch: Mapping[str, np.ndarray],
     learning_rate: float,
-) -> Callable[[], float]:
-    """Fresh parameters and a function that trains on `batch` once and returns the loss.
+) -> Callable[[int], float]:
+    """Fresh parameters and a function that trains on `batch` so many times and returns the loss.
 
     Raises:
       UserError: a network or an optimizer that the peer does not have.
@@ -60,16 +60,17 @@ def train_step(
     forward = torch.compile(model) if device == "cuda" else model
     half = config.dtype.name == "bfloat16"
 
-    def step() -> float:
-        with torch.autocast(device, torch.bfloat16, enabled=half):
-            loss = forward(**tensors, use_cache=False).loss
-        loss.backward()
-        update.step()
-        update.zero_grad(set_to_none=True)
+    def work(count: int) -> float:
+        for _ in range(count):
+            with torch.autocast(device, torch.bfloat16, enabled=half):
+                loss = forward(**tensors, use_cache=False).loss
+            loss.backward()
+            update.step()
+            update.zero_grad(set_to_none=True)
         # Reading the loss waits for the device.
         return float(loss.detach())
 
-    return step
+    return work
 
 
 def peak_bytes() -> int | None:

@@ -1,13 +1,14 @@
 """Times training steps of one model on one batch: mt5x beside the textbook and Hugging Face.
 
 The batch is made up and already there, and all is done on one device. Each variant trains its own
-parameters; one step of each is timed by turns, and with them, where the device's peak is not in a
-table, a matrix product that gives it.
+parameters; a step of each, or several in a row, is timed by turns, and with them, where the
+device's peak is not in a table, a matrix product that gives it.
 """
 
 import dataclasses
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -103,9 +104,17 @@ def made_up_batch(shape: Shape, vocabulary: int, seed: int = 0) -> dict[str, np.
 
 
 def measure(
-    model: EncoderDecoderModel, name: str, shape: Shape, variants: Sequence[str], repeats: int
+    model: EncoderDecoderModel,
+    name: str,
+    shape: Shape,
+    variants: Sequence[str],
+    repeats: int,
+    in_a_row: int = 1,
 ) -> list[Measurement]:
     """Times a training step of `model`, which is called `name`, in each of the variants.
+
+    Of more than one step `in_a_row`, each is begun before the one before has ended, as in training,
+    and what is timed is all of them, divided by their number.
 
     Returns:
       A row each: tokens per second (inputs and targets that are no padding), MFU, the FLOPs that
@@ -117,7 +126,9 @@ def measure(
     """
     config, optimizer = model.module.config, model.optimizer_def
     batch = made_up_batch(shape, config.vocab_size)
-    run: dict[str, Callable[[], object]] = {}
+    if in_a_row < 1:
+        raise UserError(f"expected at least one step in a row, got {in_a_row}")
+    run: dict[str, Callable[[int], object]] = {}
     figures: dict[str, dict[str, float]] = {}
     for variant in variants:
         if variant == HUGGING_FACE:
@@ -128,14 +139,19 @@ def measure(
             raise UserError(f"unknown variant {variant}; known are {', '.join(VARIANTS)}")
         run[variant], figures[variant] = _ours(model, batch, variant == TEXTBOOK)
     peak = hardware.peak_of_devices(jax.devices()[:1])
-    timed = dict(run)
+    timed: dict[str, Callable[[], object]] = {
+        variant: partial(step, in_a_row) for variant, step in run.items()
+    }
     if peak is None:
         timed[PRODUCT] = _product(config.dtype)
     seconds = side_by_side.seconds(timed, repeats)
+    for variant in run:
+        seconds[variant] = [taken / in_a_row for taken in seconds[variant]]
     if peak is None:
         peak = 2.0 * _PRODUCT_SIZE**3 / statistics.median(seconds[PRODUCT])
     needed = flops.training_flops(config, *shape.tokens, shape.inputs, shape.targets)
     case = f"{name}, {shape}, {config.dtype.name}, {type(optimizer).__name__}"
+    case += f", {in_a_row} in a row" if in_a_row > 1 else ""
     rows = []
     for variant in run:
         median = statistics.median(seconds[variant])
@@ -156,8 +172,8 @@ def measure(
 
 def _ours(
     model: EncoderDecoderModel, batch: Mapping[str, np.ndarray], as_textbook: bool
-) -> tuple[Callable[[], object], dict[str, float]]:
-    """What does one more step, and the figures of its compiled form."""
+) -> tuple[Callable[[int], object], dict[str, float]]:
+    """What does so many more steps, and the figures of the compiled one."""
     mesh = make_mesh(1, 1)
     if as_textbook:
         model = textbook.model_like(model)
@@ -167,9 +183,10 @@ def _ours(
     state = train_state.init_state(model, mesh, 0)
     step = jitted.lower(state, placed, key, rate).compile()
 
-    def work() -> None:
+    def work(count: int) -> None:
         nonlocal state
-        state, metrics = step(state, placed, key, rate)
+        for _ in range(count):
+            state, metrics = step(state, placed, key, rate)
         jax.block_until_ready((state, metrics))
 
     return work, compiled_figures(step)

@@ -11,6 +11,7 @@ from jax import lax
 
 from mt5x.model import fused_attention
 from mt5x.model.config import T5Config
+from mt5x.model.fused_attention import Segments
 from mt5x.model.layers import Dense, parameter
 
 Array = jax.Array
@@ -32,11 +33,26 @@ class KeyValue(NamedTuple):
     value: Array
 
 
-def attention_mask(query_segments: Array, key_segments: Array) -> Array:
-    """Who may attend to whom: `[b, q] x [b, k] int -> bool [b, 1, q, k]`.
+def who_sees_whom(
+    config: T5Config, query_segments: Array, key_segments: Array, causal: bool = False
+) -> Array | Segments:
+    """Who may attend to whom, in the form that the fastest attention at hand takes.
 
-    A position attends to those of its own segment; segment 0 is padding and attends to nothing.
+    Args:
+        config: the network's.
+        query_segments: int32 `[batch, q]`; a position attends to those of its own segment, and
+            segment 0 is padding and attends to nothing.
+        key_segments: int32 `[batch, k]`.
+        causal: whether no position sees a later one; both are then the same positions.
     """
+    if fused_attention.serves(config, query_segments.shape[1], key_segments.shape[1]):
+        return Segments(query_segments, key_segments, causal)
+    mask = attention_mask(query_segments, key_segments)
+    return mask & causal_mask(query_segments.shape[1]) if causal else mask
+
+
+def attention_mask(query_segments: Array, key_segments: Array) -> Array:
+    """`who_sees_whom` as a matrix: `[b, q] x [b, k] int -> bool [b, 1, q, k]`."""
     query = query_segments[:, None, :, None]
     key = key_segments[:, None, None, :]
     return (query == key) & (query > 0)
@@ -147,7 +163,7 @@ class Attention(nn.Module):
         self,
         x: Array,
         source: Array,
-        mask: Array,
+        mask: Array | Segments,
         bias: Array | None,
         dropout_mask: Array | None = None,
     ) -> Array:
@@ -156,8 +172,8 @@ class Attention(nn.Module):
         Args:
             x: `[batch, q, emb_dim]`.
             source: `[batch, k, emb_dim]`; `x` itself for self-attention.
-            mask: bool `[batch or 1, 1, q, k]`, True where attention is allowed; or, for the fused
-                kernel, the segments of `x` and `source` alike, int32 `[batch, q]`.
+            mask: from `who_sees_whom`; or bool `[batch or 1, 1, q, k]`, True where attention is
+                allowed.
             bias: `[1, heads, q, k]` added to the scores, or None.
             dropout_mask: `[batch, heads x k]` multiplied into the attention weights, or None.
 
@@ -174,22 +190,24 @@ class Attention(nn.Module):
         self,
         x: Array,
         source: KeyValue,
-        mask: Array,
+        mask: Array | Segments,
         bias: Array | None,
         dropout_mask: Array | None = None,
     ) -> Array:
         """As `__call__`, with keys and values already projected."""
         config = self.config
         query = self._split(self.query(x))
+        if dropout_mask is not None:
+            # The mask of a key is the same for all queries (as T5).
+            dropout_mask = dropout_mask.reshape(len(x), config.num_heads, -1)
+        if isinstance(mask, Segments):
+            query, key, value = (part.swapaxes(1, 2) for part in (query, *source))
+            mixed = fused_attention.attend(query, key, value, bias, mask, dropout_mask)
+            return self.out(mixed.reshape(*x.shape[:2], -1))
         value = source.value
         if dropout_mask is not None:
-            # The mask of a key is the same for all queries (as T5), so it can fall on the values.
-            value = value * dropout_mask.reshape(len(x), config.num_heads, -1, 1)
-        if mask.ndim == 2:
-            assert bias is not None
-            query, key, value = (part.swapaxes(1, 2) for part in (query, source.key, value))
-            mixed = fused_attention.attend(query, key, value, bias, mask)
-            return self.out(mixed.reshape(*x.shape[:2], -1))
+            # So it can fall on the values, of which there are fewer than weights.
+            value = value * dropout_mask[..., None]
         scores_dtype = jnp.float32 if config.float32_attention_logits else config.dtype
         scores = jnp.einsum(
             "bhqd,bhkd->bhqk", query, source.key, preferred_element_type=scores_dtype

@@ -10,7 +10,7 @@ from flax import struct
 from mt5x.errors import UserError, nearest
 
 REMAT_POLICIES = ("none", "minimal", "full")
-ATTENTION_KERNELS = ("auto", "xla", "cudnn")
+ATTENTION_KERNELS = ("auto", "xla", "fused")
 _ACTIVATIONS = ("linear", "gelu", "relu", "silu", "swish", "tanh", "sigmoid")
 
 
@@ -40,9 +40,9 @@ class T5Config:
         dropout_rate: dropout everywhere T5 drops, in [0, 1).
         logits_via_embedding: ties the logits to the embedding (T5 1.0); mT5 does not.
         float32_attention_logits: attention scores and softmax in float32 whatever `dtype` is.
-        attention_kernel: what computes the encoder's self-attention: 'xla', its products and
-            softmax one after another; 'cudnn', one kernel of a GPU that never holds the scores;
-            'auto', the one that was measured to be the faster.
+        attention_kernel: what computes attention: 'xla', its products and softmax one after
+            another; 'fused', one kernel of a GPU that never holds the scores and skips pairs of
+            different segments; 'auto', the one that was measured to be the faster.
         remat_policy: what the backward pass computes again instead of keeping: 'none'; 'minimal',
             all but the products with kernels; 'full', all of a layer.
         scan_layers: runs the layers as a loop, which compiles one layer instead of all.

@@ -1,62 +1,73 @@
-"""Self-attention of a packed encoder in one kernel of cuDNN, which never holds the scores.
+"""Attention within segments in one kernel, which never holds the scores; and when to take it.
 
-cuDNN adds a learned bias, and gives its gradient, where that has no batch dimension: T5's has none,
-but a mask of packed segments would give it one. So segments go into the heads: each position's
-segment number, written in bits of +1 and -1, is appended to its query and key, and the product of
-two of them is largest where the segments are the same. Another segment loses at least `_GAP`, next
-to which no score of T5's counts, and is nothing in a softmax of float32. What all keep is added to
-each score and costs it some digits, far fewer than bfloat16 has lost before.
-
-On one H200 (jax 0.11.2, bfloat16, 32 x 1024 positions, 12 heads of 64) attention forward and
-backward took 3.8 ms, with XLA's products and softmax 5.8 ms and many times the memory.
+cuDNN's kernel was there before: it computes every pair of a row, also of different segments, and a
+learned bias makes it slow (on one H200, jax 0.11.2, bfloat16, 32 x 1024 positions of 4 segments, 12
+heads of 64: 3.8 ms forward and backward, where XLA's products and softmax take 5.8 ms).
 """
+
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from mt5x.errors import UserError
+from mt5x.model import attention_kernels as kernels
 from mt5x.model.config import T5Config
 from mt5x.partitioning import on_one_device
 
 Array = jax.Array
 
-# Positions from which the kernel is worth what is appended to the heads.
-SHORTEST = 256
+# Keys from which the kernel is worth it.
+SHORTEST = 128
+# Heads that fit a program's tiles.
+HEAD_DIMS = (16, 32, 64, 128)
 
-# Enough for rows of 65,535 segments; heads must be multiples of 8.
-_BITS = 16
-_GAP = 256.0
-# What cuDNN's kernel can take, and the oldest GPUs on which it was measured (Hopper).
-_WIDEST_HEAD = 128
+# The oldest GPUs on which it was measured (Hopper).
 _COMPUTE_CAPABILITY = 9.0
+# Swallows every score; bfloat16 has it.
+_HIDDEN = -1e10
 
 
-def serves(config: T5Config, length: int) -> bool:
-    """Whether the encoder's self-attention over `length` positions goes through the kernel.
+class Segments(NamedTuple):
+    """Who attends to whom, without a matrix of it.
+
+    Attributes:
+        query: int32 `[batch, queries]`, from 1; 0 is padding, which attends to nothing.
+        key: int32 `[batch, keys]`.
+        causal: whether queries see no later keys; both are then the same positions.
+    """
+
+    query: Array
+    key: Array
+    causal: bool
+
+
+def serves(config: T5Config, queries: int, keys: int) -> bool:
+    """Whether attention of so many positions to so many goes through the kernel.
 
     `config.attention_kernel` says; 'auto' takes it where it was measured to be faster: on one GPU
-    of Hopper's kind or newer, in bfloat16, from `SHORTEST` positions on. Off a GPU, 'cudnn' is the
-    same arithmetic by XLA.
+    of Hopper's kind or newer, in bfloat16, from `SHORTEST` keys on. Off a GPU, 'fused' runs the
+    kernel's programs one after another: for tests, slowly.
 
     Raises:
-        UserError: 'cudnn' is asked for, on a GPU, with what the kernel does not take.
+        UserError: 'fused' is asked for, on a GPU, with what the kernel does not take.
     """
-    taken = (
-        config.dtype == jnp.bfloat16
-        and config.head_dim % 8 == 0
-        and config.head_dim + _BITS <= _WIDEST_HEAD
-    )
+    if config.attention_kernel == "xla":
+        return False
     on_gpu = jax.default_backend() == "gpu"
-    if config.attention_kernel == "cudnn" and on_gpu and not taken:
+    taken = config.head_dim in HEAD_DIMS and (config.dtype == jnp.bfloat16 or not on_gpu)
+    if config.attention_kernel == "fused" and not taken:
         raise UserError(
-            "ATTENTION_KERNEL='cudnn' needs DTYPE='bfloat16' and heads of a multiple of 8 up to "
-            f"{_WIDEST_HEAD - _BITS}, not {config.dtype.name} and {config.head_dim}: set "
-            "ATTENTION_KERNEL='auto'"
+            "ATTENTION_KERNEL='fused' needs DTYPE='bfloat16' and heads of "
+            f"{', '.join(map(str, HEAD_DIMS[:-1]))} or {HEAD_DIMS[-1]}, not "
+            f"{config.dtype.name} and {config.head_dim}: set ATTENTION_KERNEL='auto'"
         )
-    if config.attention_kernel != "auto":
-        return config.attention_kernel == "cudnn"
+    whole = queries % kernels.TILE == 0 and keys % kernels.TILE == 0
+    if config.attention_kernel == "fused":
+        return whole
     measured = on_gpu and compute_capability() >= _COMPUTE_CAPABILITY and on_one_device()
-    return measured and taken and length >= SHORTEST and length % 64 == 0
+    return measured and taken and whole and keys >= SHORTEST
 
 
 def compute_capability() -> float:
@@ -67,38 +78,63 @@ def compute_capability() -> float:
         return 0.0
 
 
-def attend(query: Array, key: Array, value: Array, bias: Array, segments: Array) -> Array:
+def attend(
+    query: Array,
+    key: Array,
+    value: Array,
+    bias: Array | None,
+    segments: Segments,
+    kept: Array | None = None,
+) -> Array:
     """Attention of positions to those of their own segment.
 
     Args:
-        query: `[batch, length, heads, head_dim]`; key and value likewise.
-        key: see `query`.
-        value: see `query`.
-        bias: `[1, heads, length, length]` added to the scores.
-        segments: int32 `[batch, length]`, from 0 to `length`; what positions of segment 0, padding,
-            get counts for nothing.
+        query: `[batch, queries, heads, head_dim]`.
+        key: `[batch, keys, heads, head_dim]`.
+        value: as `key`.
+        bias: `[1, heads, queries, keys]` added to the scores, or None.
+        segments: who attends to whom; causal only with a bias.
+        kept: `[batch, heads, keys]` multiplied into the weights, a constant to differentiation.
 
     Returns:
-        `[batch, length, heads, head_dim]`.
+        `[batch, queries, heads, head_dim]`, zero at padding.
     """
-    head_dim = query.shape[-1]
-    # Half of the gap: two segments differ in a bit at least, which turns its product's sign.
-    code = _code(segments, query.shape[2]).astype(query.dtype) * (_GAP / 2) ** 0.5
-    padded = jnp.pad(value, [(0, 0)] * 3 + [(0, _BITS)])
-    mixed = jax.nn.dot_product_attention(
-        jnp.concatenate([query, code], axis=-1),
-        jnp.concatenate([key, code], axis=-1),
-        padded,
-        bias=bias.astype(query.dtype),
-        scale=1.0,
-        implementation="cudnn" if jax.default_backend() == "gpu" else "xla",
-    )
-    return mixed[..., :head_dim]
+    if bias is not None:
+        if segments.causal:
+            seen = np.tri(bias.shape[2], dtype=np.bool_)[None, None]
+            bias = jnp.where(seen, bias, jnp.asarray(_HIDDEN, bias.dtype))
+        bias = bias[0].astype(query.dtype)
+    factors = kernels.Factors(query, key, value, bias, kept)
+    return _attend(factors, segments.query, segments.key)
 
 
-def _code(segments: Array, heads: int) -> Array:
-    """The bits of each segment number as +1 and -1, `[batch, length, heads, _BITS]`."""
-    used = segments.shape[1].bit_length()
-    bits = (segments[..., None] >> jnp.arange(used)[None, None, :]) & 1
-    signs = jnp.pad(2 * bits - 1, [(0, 0), (0, 0), (0, _BITS - used)])[:, :, None, :]
-    return jnp.broadcast_to(signs, (*segments.shape, heads, _BITS))
+@jax.custom_vjp
+def _attend(factors: kernels.Factors, query_segments: Array, key_segments: Array) -> Array:
+    return _forward(factors, query_segments, key_segments)[0]
+
+
+def _forward(
+    factors: kernels.Factors, query_segments: Array, key_segments: Array
+) -> tuple[Array, Any]:
+    tiles = kernels.cut(query_segments, key_segments)
+    mixed, log_sums = kernels.forward(factors, tiles, _interpret())
+    return mixed, (factors, tiles, mixed, log_sums)
+
+
+def _backward(saved: Any, grad: Array) -> tuple[kernels.Factors, None, None]:
+    factors, tiles, mixed, log_sums = saved
+    products = jnp.einsum("bqhd,bqhd->bhq", grad, mixed, preferred_element_type=jnp.float32)
+    rest = (factors, kernels.Sent(grad, log_sums, products), tiles, _interpret())
+    of_bias = None
+    if factors.bias is not None:
+        of_bias = kernels.bias_grad(*rest).astype(factors.bias.dtype)
+    of_kept = None if factors.kept is None else jnp.zeros_like(factors.kept)
+    grads = (kernels.query_grad(*rest), *kernels.key_value_grads(*rest), of_bias, of_kept)
+    return kernels.Factors(*grads), None, None
+
+
+_attend.defvjp(_forward, _backward)
+
+
+def _interpret() -> bool:
+    return jax.default_backend() != "gpu"

@@ -5,6 +5,7 @@ are those of T5X's scalable_t5: `remat_policy` trades time for memory (arXiv 160
 `scan_layers` compiles one layer instead of all of them.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,16 +25,34 @@ SAVED: dict[str, Callable[..., Any]] = {
 }
 
 
-def compiler_options(config: T5Config, platform: str) -> dict[str, str] | None:
-    """What XLA must be told so that what is to be computed again is not kept instead.
+# A GPU's products are left to cuBLAS (Triton's were no faster, and trying them out made up most of
+# 140 s of compilation, now 60), and products that share a factor are not made one, whose parts must
+# then be copied apart.
+_ON_A_GPU = {"xla_gpu_enable_triton_gemm": False, "xla_gpu_dot_merger_threshold_mb": 0}
+
+
+def compiler_options(config: T5Config, platform: str) -> dict[str, Any] | None:
+    """What XLA must be told to do well, by platform.
 
     The CPU backend takes away the barriers that keep a recomputation apart from the first
     computation, and merges the two: without this, a `remat_policy` changes nothing there but in a
     loop over the layers.
     """
+    if platform == "gpu":
+        return {name: value for name, value in _ON_A_GPU.items() if _is_known(name, value)}
     if config.remat_policy == "none" or platform != "cpu":
         return None
     return {"xla_disable_hlo_passes": "cse_barrier_expander"}
+
+
+@functools.lru_cache
+def _is_known(name: str, value: Any) -> bool:
+    """Whether this XLA has the option; they come and go, and one that it lacks is an error."""
+    try:
+        jax.jit(jnp.negative, compiler_options={name: value}).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
 
 
 def run_layers(
@@ -41,7 +60,7 @@ def run_layers(
     layers: Sequence[nn.Module],
     dropout: Sequence[tuple[Array | None, ...]],
     x: Array,
-    *arguments: Array | None,
+    *arguments: Any,
 ) -> Array:
     """Applies `layers` in turn, as `config.remat_policy` and `config.scan_layers` say.
 

@@ -13,20 +13,20 @@ import numpy as np
 from flax import linen as nn
 from jax import lax
 
-from mt5x.model import fused_attention
 from mt5x.model.attention import (
     Attention,
     KeyValue,
     RelativePositionBias,
-    attention_mask,
-    causal_mask,
+    who_sees_whom,
 )
 from mt5x.model.config import T5Config
+from mt5x.model.fused_attention import Segments
 from mt5x.model.layers import Embed, Logits, MlpBlock, RMSNorm, drop, dropout_masks
 from mt5x.model.stack import run_layers
 from mt5x.partitioning import constrain, gathered
 
 Array = jax.Array
+Mask = Array | Segments
 
 # The logical axes of the residual stream.
 _STREAM = ("batch", "length", None)
@@ -69,7 +69,7 @@ class EncoderLayer(nn.Module):
         self.mlp = MlpBlock(self.config)
 
     def __call__(
-        self, x: Array, mask: Array, bias: Array | None, dropout: Sequence[Array | None]
+        self, x: Array, mask: Mask, bias: Array | None, dropout: Sequence[Array | None]
     ) -> Array:
         """`[batch, source, emb_dim]` to the same; `dropout` from `draw_masks`."""
         weights, attended, hidden, projected = dropout
@@ -107,8 +107,8 @@ class DecoderLayer(nn.Module):
         self,
         x: Array,
         encoded: Array,
-        mask: Array,
-        cross_mask: Array,
+        mask: Mask,
+        cross_mask: Mask,
         bias: Array | None,
         dropout: Sequence[Array | None],
     ) -> Array:
@@ -148,7 +148,7 @@ class DecoderLayer(nn.Module):
         return self._after_self_attention(x, cross, cache.encoder_mask, none), past
 
     def _after_self_attention(
-        self, x: Array, cross: KeyValue, cross_mask: Array, masks: Sequence[Array | None]
+        self, x: Array, cross: KeyValue, cross_mask: Mask, masks: Sequence[Array | None]
     ) -> Array:
         weights, attended, hidden, projected = masks
         y = self.pre_cross_attention_layer_norm(x)
@@ -169,7 +169,7 @@ class Encoder(nn.Module):
         self.layers = [EncoderLayer(self.config) for _ in range(self.config.num_encoder_layers)]
         self.encoder_norm = RMSNorm(self.config.dtype)
 
-    def __call__(self, x: Array, mask: Array, enable_dropout: bool) -> Array:
+    def __call__(self, x: Array, mask: Mask, enable_dropout: bool) -> Array:
         """Embedded tokens `[batch, source, emb_dim]` to encodings of the same shape."""
         shared = not self.config.relative_bias_per_layer
         bias = self.relpos_bias(x.shape[1], x.shape[1]) if shared else None
@@ -195,7 +195,7 @@ class Decoder(nn.Module):
             self.logits_dense = Logits(self.config)
 
     def __call__(
-        self, x: Array, encoded: Array, mask: Array, cross_mask: Array, enable_dropout: bool
+        self, x: Array, encoded: Array, mask: Mask, cross_mask: Mask, enable_dropout: bool
     ) -> Array:
         """Embedded tokens `[batch, target, emb_dim]` to final hidden states of that shape."""
         shared = not self.config.relative_bias_per_layer
@@ -266,8 +266,7 @@ class Transformer(nn.Module):
     ) -> Array:
         """Encodes `[batch, source]` tokens to `[batch, source, emb_dim]` in `config.dtype`."""
         segments = _segments(encoder_input_tokens, encoder_segment_ids)
-        fused = fused_attention.serves(self.config, segments.shape[1])
-        mask = segments if fused else attention_mask(segments, segments)
+        mask = who_sees_whom(self.config, segments, segments)
         embedded = self.token_embedder(encoder_input_tokens)
         return self.encoder(embedded, mask, enable_dropout)
 
@@ -290,14 +289,13 @@ class Transformer(nn.Module):
         del decoder_positions
         source = _segments(encoder_input_tokens, encoder_segment_ids)
         target = _segments(decoder_target_tokens, decoder_segment_ids)
-        causal = causal_mask(decoder_input_tokens.shape[1])
         # Targets may be segmented where the source is not (several targets for one source).
         across = target if encoder_segment_ids is not None else jnp.minimum(target, 1)
         return self.decoder(
             self.token_embedder(decoder_input_tokens),
             encoded,
-            attention_mask(target, target) & causal,
-            attention_mask(across, source),
+            who_sees_whom(self.config, target, target, causal=True),
+            who_sees_whom(self.config, across, source),
             enable_dropout,
         )
 

@@ -99,6 +99,11 @@ class Adafactor(Optimizer):
         """In T5's recipe, without momentum or decay, a factored row without a gradient stays."""
         return self._is_t5s_recipe() and self.factored_dims(shape) is not None
 
+    def kind(self, path: str) -> str:
+        """All parameters are treated alike."""
+        del path
+        return "any"
+
     def has_long_rows(self, shape: tuple[int, ...]) -> bool:
         """Whether a parameter's columns are summed apart from the passes over it."""
         return self.takes_rows(shape) and blocks.are_long(shape)
@@ -111,7 +116,7 @@ class Adafactor(Optimizer):
         self, path: str, grad: Array, slots: Slots, param: Array, step: Array, learning_rate: Array
     ) -> tuple[Array, Slots, Squares]:
         """The new parameter, in its dtype, its new slots, and the sums of squares."""
-        del path  # all parameters are treated alike
+        del path
         decay = self._decay(step)
         parts = self.parts(grad.shape)
         new, scales, grad_square, param_square = self._moments(grad, param, slots, decay, parts)

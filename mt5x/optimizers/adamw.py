@@ -53,6 +53,10 @@ class AdamW(Optimizer):
         """The slots 'mu' and 'nu', all zero."""
         return {name: jnp.zeros(shape, jnp.float32) for name in _SLOTS}
 
+    def kind(self, path: str) -> str:
+        """Whether it is decayed."""
+        return "kept" if path_patterns.matches(path, self.no_decay) else "decayed"
+
     def update_one(
         self, path: str, grad: Array, slots: Slots, param: Array, step: Array, learning_rate: Array
     ) -> tuple[Array, Slots, Squares]:
@@ -63,7 +67,7 @@ class AdamW(Optimizer):
         mean = mu / (1.0 - self.b1**age)
         square = nu / (1.0 - self.b2**age)
         update = mean / (jnp.sqrt(square) + self.eps)
-        if not path_patterns.matches(path, self.no_decay):
+        if self.kind(path) == "decayed":
             update = update + self.weight_decay * param.astype(jnp.float32)
         new = (param.astype(jnp.float32) - learning_rate * update).astype(param.dtype)
         squares = Squares(*map(sum_of_squares, (grad, new, new - param)))

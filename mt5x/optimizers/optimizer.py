@@ -2,13 +2,14 @@
 
 import abc
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from mt5x.errors import UserError
+from mt5x.optimizers import alike
 from mt5x.optimizers.row_gradient import Gradient, RowGradient, values, whole, with_values
 
 Array = jax.Array
@@ -103,29 +104,51 @@ class Optimizer(abc.ABC):
             unclipped = sum((sum_of_squares(values(grad)) for grad in found), jnp.zeros(()))
             scale = _clipping(unclipped, self.global_norm_clip_threshold)
             found = [with_values(grad, lambda x: x * scale) for grad in found]
-        new = [
-            self.update_rows(path, grad, slots, param, step, rate)
-            if isinstance(grad, RowGradient)
-            else self.update_one(path, grad, slots, param, step, rate)
-            for path, grad, slots, param in zip(
-                paths,
-                found,
-                structure.flatten_up_to(opt_state["param_states"]),
-                leaves,
-                strict=True,
-            )
+        before = structure.flatten_up_to(opt_state["param_states"])
+        kinds = [
+            None if isinstance(grad, RowGradient) else self.kind(path)
+            for path, grad in zip(paths, found, strict=True)
         ]
-        squares = Squares(
-            *(sum(each, jnp.zeros(())) for each in zip(*(own for *_, own in new), strict=True))
-        )
+        after: list[Any] = [None] * len(leaves)
+        squares = Squares(jnp.zeros(()), jnp.zeros(()), jnp.zeros(()))
+        for places in alike.groups(kinds, leaves):
+            own = [(paths[i], found[i], before[i], leaves[i]) for i in places]
+            updated, added = self._update_group(own, step, rate)
+            squares = Squares(*map(jnp.add, squares, added))
+            for place, new in zip(places, updated, strict=True):
+                after[place] = new
         if unclipped is not None:
             squares = squares._replace(grad=unclipped)
-        params = structure.unflatten([param for param, _, _ in new])
+        params = structure.unflatten([param for param, _ in after])
         opt_state = {
             "step": step + 1,
-            "param_states": structure.unflatten([slots for _, slots, _ in new]),
+            "param_states": structure.unflatten([slots for _, slots in after]),
         }
         return params, opt_state, squares
+
+    def _update_group(
+        self, own: Sequence[tuple[str, Gradient, Slots, Array]], step: Array, rate: Array
+    ) -> tuple[list[tuple[Array, Slots]], Squares]:
+        """New parameters and slots of one parameter, or of several of one kind and shape."""
+        path, grad, slots, param = own[0]
+        if isinstance(grad, RowGradient):
+            one = self.update_rows(path, grad, slots, param, step, rate)
+            return [one[:2]], one[2]
+        if len(own) == 1:
+            one = self.update_one(path, grad, slots, param, step, rate)
+            return [one[:2]], one[2]
+
+        def update(grad: Array, slots: Slots, param: Array) -> tuple[Array, Slots, Squares]:
+            return self.update_one(path, grad, slots, param, step, rate)
+
+        *new, squares = jax.vmap(update)(*alike.stacked([rest for _, *rest in own]))
+        pairs: list[tuple[Array, Slots]] = alike.unstacked(tuple(new), len(own))
+        return pairs, Squares(*map(jnp.sum, squares))
+
+    def kind(self, path: str) -> Hashable | None:
+        """Parameters of one kind and shape are updated alike; None is like no other."""
+        del path
+        return None
 
     def takes_rows(self, shape: tuple[int, ...]) -> bool:
         """Whether `update_rows` leaves the rows of such a matrix alone that have no gradient."""

@@ -11,7 +11,7 @@ SUMMARY = "a training step, beside T5X's way and Hugging Face PyTorch's: tokens 
 EXAMPLES = """\
   mt5x benchmark step
   mt5x benchmark step --batch_size 32 --real_inputs 60 --real_targets 2
-  mt5x benchmark step --model mt5_base --dtype bfloat16 --inputs 1024 --targets 128 --packed 4
+  mt5x benchmark step --model mt5_base --dtype bfloat16 --inputs 1024 --packed 4 --in_a_row 10
 """
 
 
@@ -28,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--packed", type=int, default=1, metavar="N", help="pack N examples into each row"
+    )
+    parser.add_argument(
+        "--in_a_row",
+        type=int,
+        default=1,
+        metavar="N",
+        help="begin N steps before waiting for them, as training does (default: %(default)s)",
     )
     arguments.add_dtype(parser)
     parser.add_argument("--optimizer", choices=("Adafactor", "AdamW"), default="Adafactor")
@@ -58,4 +65,5 @@ def run(args: argparse.Namespace) -> list[Any]:
         if not huggingface.can_run():
             against.remove(step.HUGGING_FACE)
             print("huggingface is left out: it needs torch and transformers", file=sys.stderr)
-    return step.measure(model, args.model, shape, [step.OURS, *against], args.repeats)
+    variants = [step.OURS, *against]
+    return step.measure(model, args.model, shape, variants, args.repeats, args.in_a_row)

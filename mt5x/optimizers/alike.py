@@ -1,0 +1,55 @@
+"""Small parameters of one shape, stacked, so that a GPU updates them with a few kernels.
+
+Adafactor makes a dozen passes over each parameter, and most of a network's matrices are so small
+that a GPU takes longer to start a pass than to do it: on an H200 the 3,400 kernels of mt5-base's
+update took 8.6 ms, a tenth of a step, where the bytes are worth 2. Other devices gain nothing by
+it, and arrays that are split over devices are best left where they are.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from mt5x.partitioning import on_one_device
+
+Array = jax.Array
+
+# Numbers from which a parameter keeps a GPU busy by itself.
+LARGE = 2**24
+# Parameters of a stack; more would be one kernel with a great many arguments.
+AT_ONCE = 16
+
+
+def groups(kinds: Sequence[Hashable | None], params: Sequence[Array]) -> list[list[int]]:
+    """Which of the parameters to update together, as places in `params`; each is in one group.
+
+    Args:
+        kinds: what must be the same for one update to serve; None stays alone.
+        params: the parameters.
+    """
+    if jax.default_backend() != "gpu" or not on_one_device():
+        return [[place] for place in range(len(params))]
+    alike: dict[Hashable, list[int]] = defaultdict(list)
+    for place, (kind, param) in enumerate(zip(kinds, params, strict=True)):
+        alone = kind is None or param.size >= LARGE
+        alike[(place,) if alone else (kind, param.shape, param.dtype)].append(place)
+    return [
+        places[start : start + AT_ONCE]
+        for places in alike.values()
+        for start in range(0, len(places), AT_ONCE)
+    ]
+
+
+def stacked(trees: Sequence[Any]) -> Any:
+    """One tree of the arrays of several, along a new first axis."""
+    # Made once, and not again by each pass that reads it.
+    return lax.optimization_barrier(jax.tree.map(lambda *arrays: jnp.stack(arrays), *trees))
+
+
+def unstacked(tree: Any, count: int) -> list[Any]:
+    """The trees that `stacked` made one of."""
+    return [jax.tree.map(lambda x, place=place: x[place], tree) for place in range(count)]
