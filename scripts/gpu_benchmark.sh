@@ -13,15 +13,20 @@ models=${MODELS:-mt5_base mt5_large}
 lengths=${LENGTHS:-1024/128 512/128}  # inputs/targets
 batch_size=${BATCH_SIZE:-32}
 packed=${PACKED:-4}                   # examples in a row
-repeats=${REPEATS:-10}
+repeats=${REPEATS:-5}
+in_a_row=${IN_A_ROW:-10}              # steps begun before the last has ended, as in training
 against=${AGAINST-huggingface}
 dtype=${DTYPE:-bfloat16}
+
+# PyTorch needs its share of the memory.
+export XLA_PYTHON_CLIENT_PREALLOCATE=false
 
 mkdir -p "$folder"
 for model in $models; do
   for length in $lengths; do
     mt5x benchmark step --model "$model" --dtype "$dtype" --batch_size "$batch_size" \
       --inputs "${length%/*}" --targets "${length#*/}" --packed "$packed" \
-      --against $against --repeats "$repeats" --json "$folder/$model.${length/\//_}.json"
+      --against $against --repeats "$repeats" --in_a_row "$in_a_row" \
+      --json "$folder/$model.${length/\//_}.json"
   done
 done

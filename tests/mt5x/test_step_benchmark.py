@@ -97,6 +97,7 @@ def test_the_script_for_a_gpu_runs(tmp_path):
         "BATCH_SIZE": "2",
         "PACKED": "2",
         "REPEATS": "1",
+        "IN_A_ROW": "2",
         "AGAINST": "textbook",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
@@ -104,4 +105,4 @@ def test_the_script_for_a_gpu_runs(tmp_path):
     subprocess.run(["bash", script, tmp_path], check=True, env={**os.environ, **settings})
     written = [json.loads(file.read_text()) for file in sorted(tmp_path.iterdir())]
     cases = [document["rows"][0]["case"] for document in written]
-    assert cases == ["mt5_tiny, 2 x 16/8, 2 packed, bfloat16, Adafactor"]
+    assert cases == ["mt5_tiny, 2 x 16/8, 2 packed, bfloat16, Adafactor, 2 in a row"]
