@@ -168,12 +168,7 @@ class Adafactor(Optimizer):
         if not self.takes_rows(param.shape):
             return super().update_rows(path, grad, slots, param, step, learning_rate)
         ids, rows = grad
-
-        def square(param: Array) -> Any:
-            return (), (sum_of_squares(param),)
-
-        parts = self.parts(param.shape)
-        _, (param_square,) = blocks.in_blocks(square, parts, (), (param,), (_zero(),))
+        param_square = sum_of_squares(param)
         squares = rows * rows
         own_means = jnp.mean(squares, axis=1) + self.epsilon1
         first = jnp.full(len(param), self.epsilon1).at[ids].set(own_means, mode="drop")

@@ -59,13 +59,16 @@ def column_squares(x: Array, scale: Array | None = None) -> Array:
     rows, columns = x.shape
     height = max(height for height in range(1, _AT_ONCE + 1) if rows % height == 0)
 
+    def square(row: Array) -> Array:
+        # Each row by itself: a slice of several would be copied first.
+        squares = lax.square(lax.dynamic_index_in_dim(x, row, keepdims=False))
+        if scale is None:
+            return squares
+        return squares * lax.square(lax.dynamic_index_in_dim(scale, row, keepdims=False))
+
     def one(number: Array, totals: Array) -> Array:
-        start = number * height
-        own = lax.dynamic_slice_in_dim(x, start, height, 0)
-        if scale is not None:
-            own = own * lax.dynamic_slice_in_dim(scale, start, height, 0)[:, None]
         # Added one by one, and not summed, this is one walk through the memory.
-        return totals + sum(lax.square(own[row]) for row in range(height))
+        return totals + sum(square(number * height + row) for row in range(height))
 
     found: Array = lax.fori_loop(0, rows // height, one, jnp.zeros(columns, jnp.float32))
     return found

@@ -29,8 +29,8 @@ from tasks.sample_world.world import Settings
 FOLDER = Path(config.INSTALLATION_ROOT) / "t5x_configs" / "studies"
 # Included by others, and no study by itself.
 SHARED = "sample_world"
-# How often the slow test kills a study.
-KILLS = 3
+# How often the slow test kills a study that is running.
+KILLS = 10
 STUDIES = sorted(path.stem for path in FOLDER.glob("*.gin") if path.stem != SHARED)
 SIX = (
     "intermediate_size", "intermediate_language", "source_languages", "nine_intermediate_tasks",
@@ -183,40 +183,59 @@ def table_of(folder: Path) -> str:
     return re.sub(r'"git_commit": ("[^"]*"|null)', "", text)
 
 
+def killed_until_done(file: Path, moments: random.Random, taken: float) -> list[float]:
+    """Runs a study, killed at random moments, until one run is left alone; when it was killed."""
+    killed: list[float] = []
+    while True:
+        process = subprocess.Popen(
+            command("run", str(file)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        moment = moments.uniform(0.2, 0.7) * taken
+        try:
+            assert process.wait(timeout=moment) == 0
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed.append(round(moment, 1))
+        else:
+            return killed
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_and_by_several_at_once_a_study_ends_alike(tmp_path, small_world):
     """A real study left alone, one killed again and again, and one of two workers: one table."""
-    folders = {name: tmp_path / name for name in ("alone", "killed", "together")}
-    files = {}
-    for name, folder in folders.items():
+
+    def study_in(name: str) -> Path:
+        folder = tmp_path / name
         folder.mkdir()
         (folder / "world").symlink_to(small_world)
-        files[name] = folder / "tiny.gin"
-        files[name].write_text(TINY.format(folder=folder))
+        (folder / "tiny.gin").write_text(TINY.format(folder=folder))
+        return folder
+
+    alone = study_in("alone")
     begin = time.monotonic()
-    subprocess.run(command("run", str(files["alone"])), check=True, capture_output=True)
+    subprocess.run(command("run", str(alone / "tiny.gin")), check=True, capture_output=True)
     taken = time.monotonic() - begin
-    rows = read_rows(folders["alone"] / "out" / "results.jsonl")
+    rows = read_rows(alone / "out" / "results.jsonl")
     noisy = [row for row in rows if row.perturbation == "typos"]
     assert {row.metric for row in noisy} == {"span_f1", "flips"}
-    page = (folders["alone"] / "out/report/index.html").read_text(encoding="utf-8")
+    page = (alone / "out/report/index.html").read_text(encoding="utf-8")
     assert "What noise costs" in page
 
-    moments = random.Random(0)
-    for _ in range(KILLS):
-        process = subprocess.Popen(
-            command("run", str(files["killed"])),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        time.sleep(moments.uniform(0.3, 0.9) * taken)
-        process.kill()
-        process.wait()
-    for name, more in (("killed", []), ("together", ["--workers=2"])):
-        done = subprocess.run(
-            command("run", str(files[name]), *more), check=False, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        assert table_of(folders[name]) == table_of(folders["alone"]), name
+    moments, killed = random.Random(0), []
+    while len(killed) < KILLS:
+        folder = study_in(f"killed_{len(killed)}")
+        killed += killed_until_done(folder / "tiny.gin", moments, taken)
+        assert table_of(folder) == table_of(alone), f"killed after {killed} s"
+    print(f"left alone it took {taken:.1f} s; killed after {killed} s")
+
+    together = study_in("together")
+    done = subprocess.run(
+        command("run", str(together / "tiny.gin"), "--workers=2"),
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert table_of(together) == table_of(alone)
 
 
 @pytest.mark.parametrize("count", [0, 10_000])
