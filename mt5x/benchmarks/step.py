@@ -202,7 +202,7 @@ def _made_up_state(model: EncoderDecoderModel, mesh: Mesh) -> train_state.TrainS
     def parameter(like: jax.ShapeDtypeStruct) -> jax.Array:
         # Knuth's multiplicative hash of each place.
         hashed = jnp.arange(like.size, dtype=jnp.uint32) * jnp.uint32(2654435761)
-        return (hashed.astype(like.dtype) / 2**31 - 1.0).reshape(like.shape) * 0.05
+        return (hashed.astype(like.dtype) / 2.0**31 - 1.0).reshape(like.shape) * 0.05
 
     def make() -> train_state.TrainState:
         params = jax.tree.map(parameter, train_state.abstract_state(model).params)
