@@ -222,7 +222,8 @@ def test_killed_at_any_moment_and_by_several_at_once_a_study_ends_alike(tmp_path
     page = (alone / "out/report/index.html").read_text(encoding="utf-8")
     assert "What noise costs" in page
 
-    moments, killed = random.Random(0), []
+    moments = random.Random(0)
+    killed: list[float] = []
     while len(killed) < KILLS:
         folder = study_in(f"killed_{len(killed)}")
         killed += killed_until_done(folder / "tiny.gin", moments, taken)
