@@ -53,6 +53,7 @@ _CHECKPOINT = "a checkpoint of the tiny model instead of the public one"
 _MODEL_FILE = r"t5x_configs/models/mt5_(?:small|base)\.gin"
 CHANGES: tuple[Change, ...] = (
     Change(r"^mt5x sample-data", "mt5x sample-data --size small", "a small world is soon made"),
+    Change(r":n1000\b", ":n20", "the small world has 300"),
     Change(rf"(mt5x evaluate.*){_MODEL_FILE}", r"\1t5x_configs/models/mt5_tiny.gin", "size"),
     Change(rf"((?:mt5x|--) train.*){_MODEL_FILE}", r"\1t5x_configs/models/mt5_tiny.gin", "size"),
     Change(rf"(-- evaluate.*){_MODEL_FILE}", r"\1t5x_configs/models/mt5_tiny.gin", "size"),
@@ -64,9 +65,10 @@ CHANGES: tuple[Change, ...] = (
     Change(r"--vocabulary spiece\.model", "--vocabulary byt5", "no vocabulary is downloaded"),
     Change(r" --gin\.TRAIN_STEPS=20000", "", "few steps, which are set below"),
     Change(r"^(mt5x (?:launch slurm.*-- )?train.*)", r"\1 --gin.TRAIN_STEPS_RELATIVE=2 "
-           "--gin.EVAL_PERIOD=2 --gin.EVALUATOR_NUM_EXAMPLES=4", "few steps and examples"),
-    Change(r"^(mt5x (?:launch slurm.*-- )?evaluate.*)", r"\1 --gin.EVALUATOR_NUM_EXAMPLES=4",
-           "few examples"),
+           "--gin.EVAL_PERIOD=2", "few steps"),
+    Change(r"^(mt5x (?:launch slurm.*-- )?(?:train|evaluate).*)",
+           r"\1 --gin.EVALUATOR_NUM_EXAMPLES=4 --gin.BATCH_SIZE=8 "
+           "--gin.TASK_FEATURE_LENGTHS=\"{'inputs': 32, 'targets': 24}\"", "few, short examples"),
     Change(r"^mt5x launch slurm( .*) --detach", r"mt5x launch slurm\1", "the next one needs it"),
     Change(r"^mt5x launch slurm (.*) --gpus_per_node=\d+ (?:--cpus_per_task=\d+ --mem_gb=\d+)?",
            r"mt5x launch slurm --cluster=local --poll_seconds=0.1 \1 ", "submitit on one machine"),

@@ -93,8 +93,6 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> None:
 def environment() -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     ours["PATH"] = f"{Path(sys.executable).parent}:{ours['PATH']}"
-    # As many devices as the guide to them has.
-    ours["JAX_NUM_CPU_DEVICES"] = "8"
     return ours | {"TFDS_DATA_DIR": "runs/sample_world"}
 
 
@@ -107,14 +105,15 @@ def start(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str])
     few_steps(folder)
     (folder / "questions.txt").write_text("Wo liegt Nairobi?\n", encoding="utf-8")
     (folder / "questions.jsonl").write_text('{"inputs": "Wo?"}\n', encoding="utf-8")
-    for kind in ("panx", "udhr"):
-        (folder / "panx_source" / "panx").mkdir(parents=True, exist_ok=True)
-        (folder / kind).mkdir(exist_ok=True)
+    (folder / "panx_source" / "panx").mkdir(parents=True)
+    for kind in ("udhr", "pud", "news"):
+        (folder / kind).mkdir()
     for language in LANGUAGES:
         for split in ("train", "dev", "test"):
             file = folder / f"panx_source/panx/{split}-{language}.tsv"
             file.write_text("Nairobi\tB-LOC\nruft\tO\n\n" * 2, encoding="utf-8")
-        (folder / f"udhr/{language}.txt").write_text("All are born free.\n", encoding="utf-8")
+        for kind in ("udhr", "pud", "news"):
+            (folder / kind / f"{language}.txt").write_text("All are born free.\n", encoding="utf-8")
     begun = changed("...").replace("runs/panx", "runs/start").replace("=runs/start", "=None", 1)
     run(begun, folder, environment)
     shutil.copytree(folder / "runs/start", folder / "runs/panx")
@@ -132,6 +131,9 @@ def test_a_reader_can_do_what_the_guide_does(guide, start, environment, tmp_path
         shutil.rmtree(folder / "runs/sample_world")
         shutil.rmtree(folder / "runs/panx")
     own = dict(environment)
+    if guide.name == "tpu_and_gpu.md":
+        # As many devices as it speaks of.
+        own["JAX_NUM_CPU_DEVICES"] = "8"
     for command in shown(guide):
         if other_program(command) is not None:
             continue
@@ -140,7 +142,7 @@ def test_a_reader_can_do_what_the_guide_does(guide, start, environment, tmp_path
             name, value = shlex.split(ours)[1].split("=", 1)
             own[name] = value
             continue
-        if ours.startswith("mt5x train") and (folder / "runs/panx").is_dir():
-            # A reader's second run has a folder of its own.
-            ours = ours.replace("MODEL_DIR=runs/panx ", f"MODEL_DIR=runs/more_{hash(ours)} ")
+        if "MODEL_DIR=runs/panx " in ours:
+            # Each of a guide's runs is a new one.
+            shutil.rmtree(folder / "runs/panx", ignore_errors=True)
         run(ours, folder, own)
