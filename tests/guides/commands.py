@@ -53,6 +53,7 @@ _CHECKPOINT = "a checkpoint of the tiny model instead of the public one"
 _MODEL_FILE = r"t5x_configs/models/mt5_(?:small|base)\.gin"
 CHANGES: tuple[Change, ...] = (
     Change(r"^mt5x sample-data", "mt5x sample-data --size small", "a small world is soon made"),
+    Change(r"checkpoint_20000", "checkpoint_4", "few steps"),
     Change(r":n1000\b", ":n20", "the small world has 300"),
     Change(rf"(mt5x evaluate.*){_MODEL_FILE}", r"\1t5x_configs/models/mt5_tiny.gin", "size"),
     Change(rf"((?:mt5x|--) train.*){_MODEL_FILE}", r"\1t5x_configs/models/mt5_tiny.gin", "size"),
