@@ -279,6 +279,17 @@ def test_an_evaluation_is_as_long_as_what_its_checkpoint_was_trained_on():
     assert (work.inputs, work.targets, work.steps, work.scored) == (512, 24, 0, 15 * 5010)
 
 
+def test_a_checkpoint_from_elsewhere_is_evaluated_at_mt5_s_lengths():
+    alone = dataclasses.replace(evaluation(xnli("a")), parents=())
+    public = {**alone.macros, "CHECKPOINT_PATH": "checkpoints/checkpoint_1000000"}
+    (found,) = forecast.of_stages([dataclasses.replace(alone, macros=public)], V5E)
+    assert (found.work.inputs, found.work.targets) == (1024, 128)
+    reader = Reader(assumed_lengths={"inputs": 64, "targets": 8})
+    (short,) = forecast.of_stages([found.stage], V5E, reader=reader)
+    assert (short.work.inputs, short.work.targets) == (64, 8)
+    assert short.cost.flops < found.cost.flops
+
+
 def test_total_steps_count_those_of_the_parent():
     pretrained = dataclasses.replace(
         xnli("pretrain", EVAL_PERIOD=0, TRAIN_STEPS_RELATIVE=300), name="pretrain"
