@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -9,13 +10,16 @@ import gin
 import pytest
 
 from mt5x import config
-from mt5x.studies import plan, stage, stage_key
+from mt5x.studies import accelerators, forecast, plan, stage, stage_key
+from mt5x.studies.cost import total
 from mt5x.studies.expansion import expand
 from mt5x.studies.experiment import macros_of
 from mt5x.studies.plan import Study
 from mt5x.studies.sharing import sharing
 from mt5x.studies.stage import Stage
+from scripts import study as command
 from tasks import languages, perturbations
+from tests.conftest import REPOSITORY
 
 FOLDER = Path(config.INSTALLATION_ROOT) / "t5x_configs" / "studies"
 SHARED = "real_world"
@@ -272,3 +276,45 @@ def test_studies_beside_each_other_share_what_they_have_in_common(first, second,
         (wanted,) = (one for one in expand(study) if one.name == common)
         keys.append(stage_key.keys([wanted], tmp_path)[common])
     assert keys[0] == keys[1]
+
+
+GUIDE = (REPOSITORY / "docs" / "studies.md").read_text(encoding="utf-8")
+# Question, both files, jobs with and without sharing, chip-hours.
+TABLE = re.findall(
+    r"^\| [1-6]\. .* \| `real/(\w+).gin` \| `(\w+).gin` \| ([\d,]+), ([\d,]+) \| ([\d,]+) \|$",
+    GUIDE,
+    re.MULTILINE,
+)
+
+
+def test_the_table_of_the_guide_has_all_and_counts_their_jobs():
+    assert sorted(name for name, *_ in TABLE) == STUDIES
+    for name, small, jobs, naive, _ in TABLE:
+        assert small == name
+        counted = sharing(stages_of(name))
+        assert (f"{counted.jobs:,}", f"{counted.naive_jobs:,}") == (jobs, naive)
+
+
+def test_the_study_that_the_guide_shows_is_one(tmp_path):
+    (shown,) = re.findall(r"^```gin\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "swahili.gin"
+    file.write_text(shown, encoding="utf-8")
+    config.load([str(file)])
+    stages = expand(config.call(plan.Study))
+    assert len(stages) == 3 * (1 + 1 + 2 * 2)
+    assert all(stage.resolve(one) for one in stages)
+
+
+@pytest.mark.parametrize("line", re.findall(r"^mt5x study (.*/real/.*)$", GUIDE, re.MULTILINE))
+def test_the_commands_of_the_guide_bind_what_there_is(line):
+    args = command.read_arguments(shlex.split(line))
+    assert expand(command.load(args))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "chip_hours"), [(row[0], row[-1]) for row in TABLE])
+def test_the_guide_s_chip_hours_are_what_is_planned(name, chip_hours):
+    found = forecast.of_stages(stages_of(name), accelerators.named("v5e-8"))
+    planned = total(one.cost for one in found).chip_hours
+    assert planned is not None
+    assert f"{planned:,.0f}" == chip_hours
