@@ -15,10 +15,13 @@ from mt5x.studies.cost import total
 from mt5x.studies.expansion import expand
 from mt5x.studies.experiment import macros_of
 from mt5x.studies.plan import Study
+from mt5x.studies.results import read_rows
 from mt5x.studies.sharing import sharing
 from mt5x.studies.stage import Stage
 from scripts import study as command
-from tasks import languages, perturbations
+from tasks import data_dir, languages, perturbations
+from tasks.sample_world import writing
+from tasks.sample_world.world import Settings
 from tests.conftest import REPOSITORY
 
 FOLDER = Path(config.INSTALLATION_ROOT) / "t5x_configs" / "studies"
@@ -42,9 +45,10 @@ NINE = [
 
 
 @pytest.fixture(autouse=True)
-def _clean_gin():
+def _clean():
     yield
     gin.clear_config()
+    data_dir.use(None)
 
 
 def study_of(name: str, *bindings: str, folder: str = "real/") -> Study:
@@ -318,3 +322,51 @@ def test_the_guide_s_chip_hours_are_what_is_planned(name, chip_hours):
     planned = total(one.cost for one in found).chip_hours
     assert planned is not None
     assert f"{planned:,.0f}" == chip_hours
+
+
+SMALL = """
+include 't5x_configs/studies/real/language_pairs.gin'
+
+Study:
+  model = 't5x_configs/models/mt5_tiny.gin'
+  checkpoint = None
+  pretraining = {{
+    'MIXTURE_OR_TASK_NAME': 'mc4_span_corruption',
+    'TASK_FEATURE_LENGTHS': {{'inputs': 32, 'targets': 9}},
+    'PACK': False, 'BATCH_SIZE': 8, 'TRAIN_STEPS': 2,
+  }}
+  data_dir = '{folder}/world'
+  output_dir = '{folder}/out'
+  seeds = (0,)
+  finetuning = {{
+    'BATCH_SIZE': 8, 'TRAIN_STEPS_RELATIVE': 2,
+    'TASK_FEATURE_LENGTHS': {{'inputs': 64, 'targets': 32}},
+  }}
+  evaluation = {{'EVALUATOR_NUM_EXAMPLES': 2}}
+  lm_statistics = {{
+    'TASK_FEATURE_LENGTHS': {{'inputs': 32, 'targets': 9}}, 'LANGUAGES': ['en', 'sw'],
+    'LM_NUM_EXAMPLES': 8,
+  }}
+panx/Transfer.languages = ['en', 'sw']
+xnli/Transfer.languages = ['en', 'sw']
+tydiqa/Transfer.languages = ['en', 'sw']
+SHOTS = (8,)
+FEW_SHOT_MACROS = {{'TRAIN_STEPS_RELATIVE': 1, 'PACK': False}}
+"""
+
+
+@pytest.mark.slow
+def test_a_study_of_real_data_runs_where_all_is_small(tmp_path):
+    """The same files, with another model and few steps, read the sample world."""
+    writing.write(Settings(size="small"), tmp_path / "world", lambda name, done, total: None)
+    file = tmp_path / "small.gin"
+    file.write_text(SMALL.format(folder=tmp_path), encoding="utf-8")
+    results, report = command.run_study(command.load(command.read_arguments(["run", str(file)])))
+    rows = read_rows(results)
+    scored = {(row.task, row.source, row.target, row.shots) for row in rows if row.source}
+    for task in ("panx", "xnli", "tydiqa"):
+        pairs = {(task, one, other, None) for one in ("en", "sw") for other in ("en", "sw")}
+        assert pairs | {(task, "en", "sw", 8)} <= scored
+    splits = {row.task: row.split for row in rows}
+    assert (splits["panx"], splits["xnli"], splits["tydiqa"]) == ("test", "test", "validation")
+    assert report.is_file()
