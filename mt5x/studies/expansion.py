@@ -8,6 +8,7 @@ from typing import Any
 
 from mt5x.errors import UserError
 from mt5x.studies import stage as kinds
+from mt5x.studies.experiment import macros_of
 from mt5x.studies.plan import Base, Intermediate, Study, Transfer
 from mt5x.studies.results import SEVERAL, Condition
 from mt5x.studies.stage import Stage
@@ -15,6 +16,8 @@ from mt5x.studies.stage import Stage
 LM_TASK = "mc4_span_corruption"
 
 _RUNS = "t5x_configs/runs"
+# What a stage's steps are read from, in its macros.
+_STEPS = frozenset({"TRAIN_STEPS", "TRAIN_STEPS_RELATIVE"})
 # Macros that name a figure of a run's evaluations.
 _NAMED_FIGURES = frozenset({"KEEP_BEST_METRIC", "EARLY_STOPPING_METRIC"})
 
@@ -92,8 +95,8 @@ def _begun(study: Study, base: Base, seed: int) -> tuple[_Model, list[Stage]]:
         seed = study.pretraining_seed
     stages = []
     if base.pretraining is None:
-        assert base.checkpoint is not None
-        model = _Model(base.checkpoint, (), base.model, 0, of_base, condition)
+        assert base.checkpoint_path is not None
+        model = _Model(base.checkpoint_path, (), base.model, 0, of_base, condition)
     else:
         pretrain = Stage(
             name=f"pretrain{of_base}-seed{seed}",
@@ -150,6 +153,7 @@ def _intermediate(
         model,
         name=f"intermediate-{suffix}{model.suffix}-seed{seed}",
         mixture=mixture,
+        experiment=intermediate.experiment,
         macros=intermediate.macros,
         seed=seed,
         task=intermediate.name,
@@ -172,6 +176,7 @@ def _transferred(study: Study, transfer: Transfer, model: _Model, seed: int) -> 
             model,
             name=f"finetune-{trains}-{source}{_sized(size)}{model.suffix}-seed{seed}",
             mixture=transfer.mixture.format(source=_in_names(source), size=_cut(size)),
+            experiment=transfer.experiment,
             macros=transfer.macros,
             seed=seed,
             task=trains,
@@ -201,6 +206,7 @@ def _few_shot(
                 tuned,
                 name=f"few_shot-{what}{tuned.suffix}-seed{seed}",
                 mixture=transfer.few_shot_mixture.format(language=target, shots=shots),
+                experiment=transfer.experiment,
                 macros={**transfer.macros, **transfer.few_shot_macros},
                 seed=seed,
                 task=transfer.task,
@@ -274,6 +280,7 @@ def _training(
     *,
     name: str,
     mixture: str,
+    experiment: str | None,
     macros: Mapping[str, Any],
     seed: int,
     task: str,
@@ -281,7 +288,10 @@ def _training(
     condition: Condition,
 ) -> Stage:
     """A training that goes on from a model."""
-    bound = {**study.macros, "RANDOM_SEED": seed, **study.finetuning, **macros}
+    files = (model.gin_file, f"{_RUNS}/finetune.gin", *([experiment] if experiment else []))
+    recipe = macros_of(experiment) if experiment else {}
+    steps = {name: recipe[name] for name in _STEPS & recipe.keys()}
+    bound = {**steps, **study.macros, "RANDOM_SEED": seed, **study.finetuning, **macros}
     for figure in _NAMED_FIGURES & bound.keys():
         if bound[figure] is not None:
             bound[figure] = bound[figure].format(source=source)
@@ -290,7 +300,7 @@ def _training(
     return Stage(
         name=name,
         kind=kinds.TRAIN,
-        gin_files=(model.gin_file, f"{_RUNS}/finetune.gin"),
+        gin_files=files,
         macros={
             **bound,
             "MIXTURE_OR_TASK_NAME": mixture,

@@ -7,6 +7,7 @@ Every combination is one path through the stages that follow from it (`expansion
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from mt5x.errors import UserError
@@ -19,7 +20,8 @@ class Base:
     Attributes:
       name: in the result table, such as 'mt5_base'; None where there is one model only.
       model: gin file of the network.
-      checkpoint: pretrained parameters; None where the study pretrains.
+      checkpoint: pretrained parameters, None where the study pretrains; '{model}' in it stands for
+        the model file's name without its ending, such as 'mt5_base'.
       pretraining: gin macros of pretraining by span corruption; None where a checkpoint is given.
     """
 
@@ -27,6 +29,13 @@ class Base:
     model: str
     checkpoint: str | None = None
     pretraining: Mapping[str, Any] | None = None
+
+    @property
+    def checkpoint_path(self) -> str | None:
+        """Where the pretrained parameters lie."""
+        if self.checkpoint is None:
+            return None
+        return self.checkpoint.replace("{model}", PurePosixPath(self.model).stem)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +50,8 @@ class Intermediate:
         by '+', such as 'en+es', are written 'en_es' in the mixture's name.
       sizes: numbers of training examples, None for all: a path for each.
       macros: gin macros of the training, beside the study's `finetuning`.
+      experiment: gin file of macros of the training, such as
+        't5x_configs/experiments/intermediate_qqp.gin'; the study's macros go before it.
     """
 
     name: str
@@ -48,6 +59,7 @@ class Intermediate:
     languages: Sequence[str] = ("en",)
     sizes: Sequence[int | None] = (None,)
     macros: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    experiment: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses sizes that the mixture's name has no place for."""
@@ -81,6 +93,8 @@ class Transfer:
       perturbations: kinds and strengths of noise, such as 'typos10', in which the zero-shot models
         are evaluated, too.
       after: names of the intermediate tasks that it is done after; None: all of the study.
+      experiment: gin file of macros of the fine-tuning, such as
+        't5x_configs/experiments/xnli_zeroshot.gin'; the study's macros go before it.
     """
 
     task: str
@@ -100,6 +114,7 @@ class Transfer:
     few_shot_languages: Sequence[str] | None = None
     perturbations: Sequence[str] = ()
     after: Sequence[str] | None = None
+    experiment: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses what lacks its other half."""

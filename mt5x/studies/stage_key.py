@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mt5x.studies.code_version import code_version
+from mt5x.studies.data_read import DataRead
 from mt5x.studies.stage import Stage, resolve
-
-_DATA_FILES = ("dataset_info.json", "world.json", "sentencepiece.model")
 
 
 def stage_key(resolved: str, parents: Sequence[str], data: str, seed: int) -> str:
@@ -17,7 +16,7 @@ def stage_key(resolved: str, parents: Sequence[str], data: str, seed: int) -> st
     Args:
       resolved: its resolved configuration, without folders of this machine.
       parents: keys of its parents.
-      data: fingerprint of the data.
+      data: fingerprint of the data that it reads.
       seed: its random seed.
     """
     determines = json.dumps([code_version(), resolved, list(parents), data, seed])
@@ -31,20 +30,11 @@ def keys(stages: Sequence[Stage], data_dir: str | Path) -> dict[str, str]:
       stages: parents first.
       data_dir: where their data sets lie.
     """
-    data = data_fingerprint(data_dir)
+    data = DataRead(data_dir)
     found: dict[str, str] = {}
     for stage in stages:
         parents = [found[name] for name in stage.parents]
-        found[stage.name] = stage_key(resolve(stage), parents, data, stage.seed)
+        resolved = resolve(stage)
+        read = data.of_loaded_stage(stage.kind)
+        found[stage.name] = stage_key(resolved, parents, read, stage.seed)
     return found
-
-
-def data_fingerprint(data_dir: str | Path) -> str:
-    """Returns a hash over the data sets' own records, the vocabulary and the world's truth."""
-    digest = hashlib.sha256()
-    folder = Path(data_dir)
-    for file in sorted(folder.rglob("*")):
-        if file.name in _DATA_FILES:
-            digest.update(str(file.relative_to(folder)).encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()

@@ -81,10 +81,15 @@ class Reader:
     Attributes:
       examples_of: counts the examples of a task's split.
       assumed_examples: taken for each task where it does not know.
+      assumed_lengths: positions of a row where a checkpoint from elsewhere is evaluated, and so
+        nothing says how long: mT5's in fine-tuning.
     """
 
     examples_of: ExamplesOf = lambda task, split: None
     assumed_examples: int = 5000
+    assumed_lengths: Mapping[str, int] = dataclasses.field(
+        default_factory=lambda: {"inputs": 1024, "targets": 128}
+    )
 
     def of_loaded_config(self, kind: str, parents: Iterable[Workload] = ()) -> Workload:
         """Returns the work of the stage whose gin config is loaded, `WITHOUT_VOCABULARY` or with.
@@ -151,6 +156,8 @@ class Reader:
         if lengths is None and parents:
             # What a stage evaluates is as long as what its checkpoint was trained on.
             lengths = {"inputs": parents[-1].inputs, "targets": parents[-1].targets}
+        elif lengths is None:
+            lengths = self.assumed_lengths
         scored, decoded = self._evaluated(evaluator, dataset)
         return Workload(
             model=bound["model"],

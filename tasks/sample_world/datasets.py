@@ -1,8 +1,9 @@
 """The data sets of a sample world, under their official names, with the rows of each split.
 
 Targets: wikiann, xnli, paws_x_wiki, tydi_qa, xquad, mlqa, tatoeba, bucc_mining. Intermediate tasks
-in English: multi_nli, snli, anli, glue/qqp, squad, ccgbank, hellaswag, cosmos_qa, commonsense_qa;
-xtreme_xnli holds MNLI in all languages. Text: c4.
+in English: multi_nli, snli, anli, glue/qqp, squad, ccgbank, hellaswag, cosmos_qa, commonsense_qa.
+English training rows in translation: xtreme_xnli (MNLI), xtreme_pawsx, and splits of tydi_qa and of
+xquad (SQuAD). Text: c4.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -67,25 +68,21 @@ def _targets(world: World) -> Iterator[tuple[str, Splits]]:
             f"paws_x_wiki/{code}:1.0.0",
             {split: world.pawsx(code, split, count) for split, count in three.items()},
         )
+        if code != "en":
+            rows = world.pawsx(code, "train", size.train, of="en")
+            yield f"xtreme_pawsx/{code}:1.0.0", {"train": rows}
     yield "tydi_qa/goldp:3.0.0", _tydiqa_splits(world)
 
 
 def _parallel(world: World) -> Iterator[tuple[str, Splits]]:
     count = world.size.evaluation
     english = world.languages["en"]
-
-    def asked(data: str, code: str, split: str) -> Iterator[Row]:
-        # The same imagination for all languages: the same questions.
-        return examples.questions(
-            world.languages[code], world.think(data, split), count, f"{data}-{split}"
-        )
-
     for code in official.of("xquad"):
-        yield f"xquad/{code}:3.0.0", {"test": asked("xquad", code, "test")}
+        yield f"xquad/{code}:3.0.0", _xquad_splits(world, code)
     for code in official.of("mlqa"):
         yield (
             f"mlqa/{code}:1.0.0",
-            {split: asked("mlqa", code, split) for split in _EVALUATION},
+            {split: _asked(world, "mlqa", code, split) for split in _EVALUATION},
         )
     for code in official.of("tatoeba"):
         if code in world.languages:
@@ -117,12 +114,7 @@ def _intermediate(world: World) -> Iterator[tuple[str, Splits]]:
         )
     yield (
         "squad/v1.1:3.0.0",
-        {
-            split: examples.questions(
-                english, world.think("squad1", split), count(split), f"squad1-{split}"
-            )
-            for split in ("train", "validation")
-        },
+        {split: _asked(world, "squad1", "en", split) for split in ("train", "validation")},
     )
 
     def inferences(data: str, split: str) -> Iterator[examples.Inference]:
@@ -135,6 +127,26 @@ def _intermediate(world: World) -> Iterator[tuple[str, Splits]]:
             f"anli/r{number}:0.1.0",
             {one: skills.anli(english, inferences(f"anli{number}", one), number) for one in splits},
         )
+
+
+def _asked(world: World, data: str, code: str, split: str) -> Iterator[Row]:
+    """Yields rows as SQuAD's: the same questions in every language."""
+    count = world.size.intermediate if split == "train" else world.size.evaluation
+    return examples.questions(
+        world.languages[code], world.think(data, split), count, f"{data}-{split}"
+    )
+
+
+def _xquad_splits(world: World, code: str) -> dict[str, Iterator[Row]]:
+    """XQuAD; SQuAD's splits in translation from English, and XQuAD's own into English."""
+    splits = {"test": _asked(world, "xquad", code, "test")}
+    if code != "en":
+        splits |= {
+            "translate-train": _asked(world, "squad1", code, "train"),
+            "translate-dev": _asked(world, "squad1", code, "validation"),
+            "translate-test": _asked(world, "xquad", "en", "test"),
+        }
+    return splits
 
 
 def _tydiqa_splits(world: World) -> dict[str, Iterator[Row]]:
@@ -150,6 +162,11 @@ def _tydiqa_splits(world: World) -> dict[str, Iterator[Row]]:
         **{
             f"validation-{code}": world.tydiqa(code, "validation", size.evaluation)
             for code in official.TYDIQA
+        },
+        **{
+            f"translate-train-{code}": world.tydiqa(code, "train", size.train, of="en")
+            for code in official.TYDIQA
+            if code != "en"
         },
     }
 

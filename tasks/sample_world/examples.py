@@ -67,9 +67,11 @@ def inferences(think: Imagination, count: int) -> Iterator[Inference]:
         yield Inference(premise, think.kind(think.pick(types, 1)[0]), label)
 
 
-def tydiqa(language: Language, think: Imagination, count: int, split: str) -> Iterator[Row]:
-    """Yields rows of tydi_qa: a clause, and the question which of its names is of a kind."""
-    return questions(language, think, count, f"{TYDIQA_NAMES[language.code]}-{split}")
+def tydiqa(
+    language: Language, think: Imagination, count: int, split: str, asked: str
+) -> Iterator[Row]:
+    """Yields rows of tydi_qa; `asked` is the language of which they have their ids."""
+    return questions(language, think, count, f"{TYDIQA_NAMES[asked]}-{split}")
 
 
 def questions(language: Language, think: Imagination, count: int, ids: str) -> Iterator[Row]:

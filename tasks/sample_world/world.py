@@ -162,14 +162,15 @@ class World:
         """Yields rows of wikiann/{code}."""
         return examples.panx(self.languages[code], self.think("panx", code, split), count)
 
-    def tydiqa(self, code: str, split: str, count: int) -> Iterator[Row]:
-        """Yields rows of tydi_qa/goldp in one language."""
-        think = self.think("tydiqa", code, split)
-        return examples.tydiqa(self.languages[code], think, count, split)
+    def tydiqa(self, code: str, split: str, count: int, of: str | None = None) -> Iterator[Row]:
+        """Yields rows of tydi_qa/goldp: a language's own, or the translation of another's."""
+        of = of or code
+        think = self.think("tydiqa", of, split)
+        return examples.tydiqa(self.languages[code], think, count, split, of)
 
-    def pawsx(self, code: str, split: str, count: int) -> Iterator[Row]:
-        """Yields rows of paws_x_wiki/{code}."""
-        return examples.pawsx(self.languages[code], self.think("pawsx", code, split), count)
+    def pawsx(self, code: str, split: str, count: int, of: str | None = None) -> Iterator[Row]:
+        """Yields rows of paws_x_wiki/{code}, or of xtreme_pawsx: the translation of another's."""
+        return examples.pawsx(self.languages[code], self.think("pawsx", of or code, split), count)
 
     def inferences(self, split: str, count: int) -> Iterator[examples.Inference]:
         """Yields inferences, to be said in any language."""

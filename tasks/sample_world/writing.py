@@ -22,7 +22,7 @@ from tasks.sample_world import datasets, pieces
 from tasks.sample_world.world import LANGUAGES, Settings, World
 
 # Of what is written: raise it when there is more, or other, of it.
-_FORM = 2
+_FORM = 3
 
 
 def write(settings: Settings, out: Path, progress: Callable[[str, int, int], None]) -> bool:

@@ -10,18 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mt5x import flops, memory_plan, optimizers
+from mt5x import config, flops, memory_plan, optimizers
 from mt5x.errors import UserError
 from mt5x.model import T5Config, Transformer
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner
-from mt5x.studies import accelerators, cost, fitting, forecast, workload
+from mt5x.studies import accelerators, cost, expansion, fitting, forecast, plan, workload
 from mt5x.studies.cost import Assumptions, Cost
 from mt5x.studies.stage import Stage
 from mt5x.studies.workload import Reader, Workload
 from scripts import main
 from tests.conftest import REPOSITORY
-from tests.mt5x import paper_study
 
 
 @pytest.fixture(autouse=True)
@@ -279,6 +278,17 @@ def test_an_evaluation_is_as_long_as_what_its_checkpoint_was_trained_on():
     assert (work.inputs, work.targets, work.steps, work.scored) == (512, 24, 0, 15 * 5010)
 
 
+def test_a_checkpoint_from_elsewhere_is_evaluated_at_mt5_s_lengths():
+    alone = dataclasses.replace(evaluation(xnli("a")), parents=())
+    public = {**alone.macros, "CHECKPOINT_PATH": "checkpoints/checkpoint_1000000"}
+    (found,) = forecast.of_stages([dataclasses.replace(alone, macros=public)], V5E)
+    assert (found.work.inputs, found.work.targets) == (1024, 128)
+    reader = Reader(assumed_lengths={"inputs": 64, "targets": 8})
+    (short,) = forecast.of_stages([found.stage], V5E, reader=reader)
+    assert (short.work.inputs, short.work.targets) == (64, 8)
+    assert short.cost.flops < found.cost.flops
+
+
 def test_total_steps_count_those_of_the_parent():
     pretrained = dataclasses.replace(
         xnli("pretrain", EVAL_PERIOD=0, TRAIN_STEPS_RELATIVE=300), name="pretrain"
@@ -342,17 +352,21 @@ def test_the_guide_s_predictions_at_full_size():
     shown = re.findall(block, guide, re.MULTILINE | re.DOTALL)
     places = [(model, name) for model, name, _ in shown]
     base, xxl = "mt5_base", "mt5_xxl"
+    works: dict[str, dict[str, Workload]] = {}
     assert places == [(base, "v5e-8"), (base, "h200"), (xxl, "v5p-64"), (xxl, "v5e-8")]
     for model, name, text in shown:
-        stages = paper_study.stages(model)
-        works = forecast.read(stages)
+        if model not in works:
+            bindings = [f"Study.model=t5x_configs/models/{model}.gin"]
+            config.load(["t5x_configs/studies/real/language_pairs.gin"], bindings)
+            stages = expansion.expand(config.call(plan.Study))
+            works[model] = forecast.read(stages)
         accelerator = accelerators.named(name)
         if (model, name) == (xxl, "v5e-8"):
             with pytest.raises(UserError) as error:
-                forecast.of_works(stages, works, accelerator)
+                forecast.of_works(stages, works[model], accelerator)
             assert str(error.value) == text
         else:
-            found = forecast.of_works(stages, works, accelerator)
+            found = forecast.of_works(stages, works[model], accelerator)
             assert forecast.page(found, accelerator) == text
 
 

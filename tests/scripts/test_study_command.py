@@ -27,11 +27,14 @@ from tasks.sample_world import writing
 from tasks.sample_world.world import Settings
 
 FOLDER = Path(config.INSTALLATION_ROOT) / "t5x_configs" / "studies"
-# Included by others, and no study by itself.
-SHARED = "sample_world"
+# Included by others, and no studies by themselves.
+SHARED = ("sample_world", "targets", "ten_languages", "real/real_world")
 # How often the slow test kills a study that is running.
 KILLS = 10
-STUDIES = sorted(path.stem for path in FOLDER.glob("*.gin") if path.stem != SHARED)
+STUDIES = sorted(
+    {f"{folder}{path.stem}" for folder in ("", "real/") for path in (FOLDER / folder).glob("*.gin")}
+    - {*SHARED}
+)
 SIX = (
     "intermediate_size", "intermediate_language", "source_languages", "nine_intermediate_tasks",
     "adversarial", "language_pairs",
@@ -54,7 +57,7 @@ def study_of(name: str) -> Study:
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_has_stages_whose_mixtures_are_there(name):
     study = study_of(name)
-    assert study.name == name
+    assert study.name == Path(name).name
     trained, evaluated = set(), set()
     for stage in expand(study):
         if stage.kind == TRAIN:

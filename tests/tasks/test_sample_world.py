@@ -1,7 +1,9 @@
 """The sample world: planted truth, rows that mean what they say, writing whole or not at all."""
 
 import dataclasses
+import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,14 @@ QUIET = lambda name, done, total: None  # noqa: E731
 @pytest.fixture(scope="module")
 def made() -> world.World:
     return world.World(world.Settings(size="small"))
+
+
+@pytest.fixture(scope="module")
+def written(made: world.World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the same world."""
+    out: Path = tmp_path_factory.mktemp("made") / "world"
+    writing.write(made.settings, out, QUIET)
+    return out
 
 
 def pair_values(measure: dict) -> np.ndarray:
@@ -275,6 +285,103 @@ def test_what_is_parallel_says_the_same(made):
 
 def names_in(made: world.World, sentence: str) -> set[str]:
     return set(sentence.split()) & set(made.names)
+
+
+def of_xtreme(made: world.World) -> dict[str, tuple[list[dict], list[dict]]]:
+    """Each translated training set's rows, and those in English that they translate."""
+    found = {}
+    for code in languages.PAWSX:
+        if code != "en":
+            rows = rows_of(made, f"xtreme_pawsx/{code}:1.0.0", "train")
+            found[f"pawsx {code}"] = rows, rows_of(made, "paws_x_wiki/en:1.0.0", "train")
+    for code in languages.TYDIQA:
+        if code != "en":
+            rows = rows_of(made, "tydi_qa/goldp:3.0.0", f"translate-train-{code}")
+            own = rows_of(made, "tydi_qa/goldp:3.0.0", "train")
+            found[f"tydiqa {code}"] = rows, [x for x in own if x["id"].startswith("english-")]
+    for code in languages.of("xquad"):
+        if code != "en":
+            for split, translated in (
+                ("train", "translate-train"),
+                ("validation", "translate-dev"),
+            ):
+                rows = rows_of(made, f"xquad/{code}:3.0.0", translated)
+                found[f"squad1 {code} {split}"] = rows, rows_of(made, "squad/v1.1:3.0.0", split)
+    return found
+
+
+def test_translated_training_rows_are_the_english_ones_in_another_language(made):
+    found = of_xtreme(made)
+    assert len(found) == 6 + 8 + 2 * 10
+    for name, (rows, english) in found.items():
+        assert len(rows) == len(english), name
+        for row, original in zip(rows, english, strict=True):
+            if "label" in row:
+                assert row["label"] == original["label"]
+                texts = ("sentence1", "sentence2")
+            else:
+                assert (row["id"], row["answers"]["text"]) == (
+                    original["id"], original["answers"]["text"],
+                )  # fmt: skip
+                (answer,), (start,) = row["answers"]["text"], row["answers"]["answer_start"]
+                assert row["context"][start:].startswith(answer)
+                texts = ("context", "question")
+            for text in texts:
+                # Names are written alike everywhere.
+                assert names_in(made, row[text]) == names_in(made, original[text])
+        alike = sum(row[texts[0]] == one[texts[0]] for row, one in zip(rows, english, strict=True))
+        # German shares most of its words with English, and so whole sentences.
+        assert alike < len(rows) / 2, name
+
+
+def test_rows_of_other_languages_are_their_own(made):
+    """PAWS-X's and TyDiQA's training sets are not XTREME's translations of the English one."""
+    for code in ("de", "ko"):
+        own = rows_of(made, f"paws_x_wiki/{code}:1.0.0", "train")
+        assert own != rows_of(made, f"xtreme_pawsx/{code}:1.0.0", "train")
+    own = rows_of(made, "tydi_qa/goldp:3.0.0", "train")
+    finnish = {row["context"] for row in own if row["id"].startswith("finnish-")}
+    translated = rows_of(made, "tydi_qa/goldp:3.0.0", "translate-train-fi")
+    assert len(finnish & {row["context"] for row in translated}) < 0.1 * len(translated)
+
+
+def test_xquad_in_english_is_what_it_is_translated_to(made):
+    english = rows_of(made, "xquad/en:3.0.0", "test")
+    for code in ("hi", "zh"):
+        assert rows_of(made, f"xquad/{code}:3.0.0", "translate-test") == english
+
+
+def test_rows_that_were_there_stay_as_they_were(made):
+    """Scores that are told of the sample world are of these rows: change them knowingly."""
+    digests = {}
+    for name, splits in datasets.datasets(made):
+        for split, rows in splits.items():
+            text = json.dumps(list(rows), ensure_ascii=False, sort_keys=True)
+            digests[f"{name} {split}"] = hashlib.sha256(text.encode()).hexdigest()
+    later = {key for key in digests if "translate-" in key or key.startswith("xtreme_pawsx/")}
+    assert len(later) == 8 + 3 * 10 + 6
+    before = json.dumps({key: digests[key] for key in sorted({*digests} - later)})
+    assert len(digests) - len(later) == 190
+    assert hashlib.sha256(before.encode()).hexdigest()[:16] == "f7de864d5b3e1d6a"
+
+
+@pytest.mark.parametrize(
+    ("mixture", "count"),
+    [
+        ("xnli_translate_train", 15), ("pawsx_translate_train", 7), ("tydiqa_translate_train", 9),
+        ("xquad_translate_train", 11), ("mlqa_translate_train", 7),
+    ],
+)  # fmt: skip
+def test_the_mixtures_with_translations_train(mixture, count, written, monkeypatch):
+    import seqio
+
+    monkeypatch.setenv("TFDS_DATA_DIR", str(written))
+    found = seqio.get_mixture_or_task(mixture)
+    trained = [task for task in seqio.get_subtasks(found) if "train" in task.splits]
+    assert len(trained) == count
+    for task in trained:
+        rows = task.source.get_dataset("train", shuffle=False).take(2).as_numpy_iterator()
+        assert len(list(rows)) == 2, task.name
 
 
 def test_what_is_shared_is_said_of_tasks_that_exist(made):
