@@ -14,11 +14,12 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from mt5x import distributed, input_pipeline, partitioning, prediction, run_record
+from mt5x import distributed, input_pipeline, partitioning, prediction
 from mt5x.decoding import GREEDY, DecodeConfig
 from mt5x.input_pipeline import DatasetConfig, EvaluationExamples
 from mt5x.models import EncoderDecoderModel
 from mt5x.progress import Progress
+from mt5x.whole_file import write_whole
 
 LabelsOf = Callable[[str], Sequence[str] | None]
 
@@ -215,17 +216,13 @@ def _write_predictions(
         )
         for raw, text in zip(examples.raw, texts, strict=True)
     ]
-    run_record.write_whole(
-        output_dir / f"{scores.task}-{step:06}-predictions.jsonl", "\n".join(lines) + "\n"
-    )
+    write_whole(output_dir / f"{scores.task}-{step:06}-predictions.jsonl", "\n".join(lines) + "\n")
 
 
 def _write_metrics(output_dir: Path, step: int, scores: TaskScores) -> None:
     output_dir.mkdir(parents=True, exist_ok=True)
     metrics = {"step": step, "num_examples": scores.num_examples, **scores.metrics}
-    run_record.write_whole(
-        output_dir / f"{scores.task}-{step:06}-metrics.json", json.dumps(metrics) + "\n"
-    )
+    write_whole(output_dir / f"{scores.task}-{step:06}-metrics.json", json.dumps(metrics) + "\n")
 
 
 def _target_text(task: Any, raw: dict[str, Any], ids: Any) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 
 from mt5x.errors import UserError
-from mt5x.run_record import write_whole
+from mt5x.whole_file import write_whole
 
 
 class MetricsLog:

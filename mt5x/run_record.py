@@ -8,7 +8,6 @@ sentencepiece.model  the vocabulary, where it is a SentencePiece model
 
 import importlib.metadata
 import json
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from jax.sharding import Mesh
 from mt5x import config, distributed, train_state
 from mt5x.errors import UserError
 from mt5x.models import EncoderDecoderModel
+from mt5x.whole_file import write_whole
 
 _PACKAGES = (
     "mt5x jax jaxlib flax optax orbax-checkpoint seqio tensorflow tensorflow-datasets numpy"
@@ -152,14 +152,3 @@ def git_commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit.stdout.strip() + ("+changes" if changes.stdout.strip() else "")
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file so that a reader sees the old content or the new one, never a part."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UserError(f"cannot write {path}: {error.strerror}") from error

@@ -12,7 +12,7 @@ import numpy as np
 from mt5x.batch_stream import NumberedBatch
 from mt5x.checkpoints import native
 from mt5x.errors import UserError
-from mt5x.run_record import write_whole
+from mt5x.whole_file import write_whole
 
 _INPUTS, _TARGETS = "encoder_input_tokens", "decoder_target_tokens"
 _SEGMENTS = {_INPUTS: "encoder_segment_ids", _TARGETS: "decoder_segment_ids"}

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mt5x import run_record
 from mt5x.errors import UserError
 from mt5x.prediction import Decode
+from mt5x.whole_file import write_whole
 
 # Stands for standard input and standard output, as elsewhere.
 PIPE = "-"
@@ -90,7 +90,7 @@ def write_predictions(
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     else:
-        run_record.write_whole(Path(output_file), content)
+        write_whole(Path(output_file), content)
 
 
 def _record(line: bytes) -> dict[str, Any]:

@@ -54,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     rows = importlib.import_module(SECTIONS[args.section]).run(args)
-    from mt5x import run_record
     from mt5x.benchmarks import machine, measurement
+    from mt5x.whole_file import write_whole
 
     here = machine.describe()
     if args.json:
@@ -63,6 +63,6 @@ def run(args: argparse.Namespace) -> None:
         if args.json == "-":
             sys.stdout.write(text)
             return
-        run_record.write_whole(Path(args.json), text)
+        write_whole(Path(args.json), text)
     print(measurement.table(rows))
     print(f"\nmedians of {args.repeats} runs, those of one case by turns; {machine.sentence(here)}")

@@ -9,8 +9,8 @@ from scripts import study_cost
 
 def show(study: Any, args: argparse.Namespace) -> None:
     """Prints the plan of a `plan.Study` and writes its picture, output_dir/plan.svg."""
-    from mt5x.run_record import write_whole
     from mt5x.studies import expansion, picture, sharing
+    from mt5x.whole_file import write_whole
 
     stages = expansion.expand(study)
     for stage in stages:

@@ -11,6 +11,7 @@ from analysis.report.findings import Findings, find
 from analysis.results_table import write_parquet
 from mt5x.errors import UserError
 from mt5x.studies.results import read_rows
+from mt5x.whole_file import write_whole
 
 QUESTION = "What carries over from one language to another?"
 
@@ -79,7 +80,7 @@ def _write(findings: Findings, folder: Path, title: str) -> None:
         table.write(folder / "tables")
     page = render(findings, every, parts, folder / "figures", title)
     write_parquet(findings.rows, folder / "results.parquet")
-    (folder / "index.html").write_text(page, encoding="utf-8")
+    write_whole(folder / "index.html", page)
 
 
 def _put_in_place(partial: Path, out: Path) -> None:

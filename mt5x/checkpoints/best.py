@@ -24,7 +24,7 @@ from mt5x.errors import UserError
 from mt5x.evaluation import Evaluator
 from mt5x.input_pipeline import DatasetConfig
 from mt5x.monitored_metric import MonitoredMetric
-from mt5x.run_record import write_whole
+from mt5x.whole_file import write_whole
 
 BEST = "best"
 LAST = "last"

@@ -27,7 +27,7 @@ from submitit.slurm.slurm import SlurmJob
 from mt5x.errors import UserError
 from mt5x.launch.gcloud import say
 from mt5x.launch.job import JOINING, Ended, Job, JobFailed, in_order, tell
-from mt5x.run_record import write_whole
+from mt5x.whole_file import write_whole
 
 _RECORD = "jobs.json"
 # How often a job may use up its time, or be preempted when it has nearly done so.

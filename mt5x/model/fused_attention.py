@@ -13,6 +13,7 @@ import numpy as np
 
 from mt5x.errors import UserError
 from mt5x.model import attention_kernels as kernels
+from mt5x.model.attention_tiles import TILE, cut
 from mt5x.model.config import T5Config
 from mt5x.partitioning import on_one_device
 
@@ -63,7 +64,7 @@ def serves(config: T5Config, queries: int, keys: int) -> bool:
             f"{', '.join(map(str, HEAD_DIMS[:-1]))} or {HEAD_DIMS[-1]}, not "
             f"{config.dtype.name} and {config.head_dim}: set ATTENTION_KERNEL='auto'"
         )
-    whole = queries % kernels.TILE == 0 and keys % kernels.TILE == 0
+    whole = queries % TILE == 0 and keys % TILE == 0
     if config.attention_kernel == "fused":
         return whole
     measured = on_gpu and compute_capability() >= _COMPUTE_CAPABILITY and on_one_device()
@@ -116,7 +117,7 @@ def _attend(factors: kernels.Factors, query_segments: Array, key_segments: Array
 def _forward(
     factors: kernels.Factors, query_segments: Array, key_segments: Array
 ) -> tuple[Array, Any]:
-    tiles = kernels.cut(query_segments, key_segments)
+    tiles = cut(query_segments, key_segments)
     mixed, log_sums = kernels.forward(factors, tiles, _interpret())
     return mixed, (factors, tiles, mixed, log_sums)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from mt5x.errors import UserError
 from mt5x.studies import result_checks
+from mt5x.whole_file import write_whole
 
 MAJORITY_BASELINE = "majority_baseline"
 """Stage name of the trivial baseline: every prediction is the most frequent training target."""
@@ -111,11 +112,8 @@ def write_rows(path: str | os.PathLike[str], rows: Iterable[ResultRow]) -> None:
     """Writes the rows to `path`, whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as stream:
-        for row in rows:
-            stream.write(json.dumps(dataclasses.asdict(row), ensure_ascii=False) + "\n")
-    partial.replace(path)
+    lines = (json.dumps(dataclasses.asdict(row), ensure_ascii=False) + "\n" for row in rows)
+    write_whole(path, "".join(lines))
 
 
 def read_rows(*paths: str | os.PathLike[str]) -> list[ResultRow]:

@@ -19,10 +19,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mt5x.run_record import write_whole
 from mt5x.studies import stage_key
 from mt5x.studies.plan import Study
 from mt5x.studies.stage import Stage
+from mt5x.whole_file import write_whole
 
 Figures = Mapping[str, Mapping[str, float]]
 """{target language: {metric: value}}, with 'num_examples' and 'step' among the metrics."""

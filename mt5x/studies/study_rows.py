@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mt5x.run_record import write_whole
 from mt5x.studies import stage as kinds
 from mt5x.studies import store
 from mt5x.studies.plan import Study
 from mt5x.studies.results import HIGH, LOW, ResultRow, write_rows
 from mt5x.studies.stage import Stage
 from mt5x.studies.store import Done
+from mt5x.whole_file import write_whole
 
 _COUNTS = ("num_examples", "step")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mt5x import losses
 from mt5x.errors import UserError
-from mt5x.model import T5Config, Transformer, attention_kernels, fused_attention
+from mt5x.model import T5Config, Transformer, attention_kernels, attention_tiles, fused_attention
 from mt5x.model.fused_attention import Segments
 from tests.mt5x.networks import SMALL, initial_params, packed_batch, random_examples
 
@@ -113,8 +113,8 @@ def test_no_tile_that_shares_a_segment_is_left_out(numbers, random):
     """Whatever the numbers and their order; and none is visited where they ascend and differ."""
     of_keys = random.sample(numbers, 8)
     query, key = (np.repeat(row, 32)[None].astype(np.int32) for row in (numbers, of_keys))
-    tiles = attention_kernels.cut(jnp.asarray(query), jnp.asarray(key))
-    cut_query, cut_key = (x.reshape(-1, attention_kernels.TILE) for x in (query, key))
+    tiles = attention_tiles.cut(jnp.asarray(query), jnp.asarray(key))
+    cut_query, cut_key = (x.reshape(-1, attention_tiles.TILE) for x in (query, key))
     for i, own in enumerate(cut_query):
         for j, other in enumerate(cut_key):
             common = {*own} & {*other} - {0}
@@ -133,9 +133,9 @@ def test_the_bias_s_gradient_is_the_same_from_parts_of_a_batch(monkeypatch):
 
 def test_of_packed_rows_only_the_diagonal_is_visited():
     rows = jnp.asarray(np.repeat(np.arange(1, 5), 256)[None], jnp.int32)
-    tiles = attention_kernels.cut(rows, rows)
+    tiles = attention_tiles.cut(rows, rows)
     visited = np.asarray(tiles.of_queries[1] - tiles.of_queries[0])
-    assert visited.sum() * attention_kernels.TILE**2 == 4 * 256**2
+    assert visited.sum() * attention_tiles.TILE**2 == 4 * 256**2
 
 
 def loss_and_gradients(config: T5Config, params: Any, batch: Any) -> Any:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import gin
@@ -187,3 +189,27 @@ def test_the_majority_baseline_predicts_the_commonest_target():
     )
     # 32 of 64 training targets each way, so the tie goes to 'no'; 6 of 13 are odd.
     assert [one.metrics["accuracy"] for one in scores] == pytest.approx([600 / 13] * 2)
+
+
+WRITER = """
+import sys
+from mt5x.studies.results import ResultRow, write_rows
+rows = [ResultRow(**%r, seed=seed) for seed in range(50)]
+for _ in range(300):
+    write_rows(sys.argv[1], rows)
+"""
+
+
+def test_two_writers_of_one_table_do_not_hinder_each_other(tmp_path):
+    """As two workers do that end together."""
+    row = {
+        "study": "s", "stage": "evaluate", "task": "xnli", "source": "en",
+        "target": "sw", "split": "test", "metric": "accuracy", "value": 50.0,
+        "num_examples": 1, "step": 1,
+    }  # fmt: skip
+    file = tmp_path / "results.jsonl"
+    code = WRITER % row
+    writers = [subprocess.Popen([sys.executable, "-c", code, file]) for _ in range(2)]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert len(read_rows(file)) == 50
+    assert [*tmp_path.iterdir()] == [file]
