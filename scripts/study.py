@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts import gin_job, study_cost, study_plan
+from scripts import gin_job, study_cost, study_plan, study_prune
 from scripts.gin_arguments import add_gin_arguments
 
 SUMMARY = "run a whole study: its stages, result table and report"
@@ -16,6 +16,7 @@ EXAMPLES = """\
   mt5x study status t5x_configs/studies/quickstart.gin   done, running, failed, what is next
   mt5x study report t5x_configs/studies/quickstart.gin   of what is done so far
   mt5x study retry t5x_configs/studies/quickstart.gin    what failed, once more
+  mt5x study prune t5x_configs/studies/quickstart.gin    checkpoints that it needs no longer
   mt5x study run t5x_configs/studies/quickstart.gin --gin.Study.data_dir=runs/other_world \\
     --gin.Study.output_dir=runs/other
   mt5x study plan t5x_configs/studies/quickstart.gin
@@ -30,6 +31,7 @@ ACTIONS = {
     "status": "how far it is",
     "report": "write the result table and the report of what is done",
     "plan": "list its stages and what they cost, and draw them",
+    "prune": "list the checkpoints that it needs no longer; with --yes, delete them",
 }
 
 
@@ -46,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="runners side by side on this machine, each on its own GPU, TPU chip or cores (1)",
     )
     study_cost.add_arguments(parser)
+    study_prune.add_arguments(parser)
     add_gin_arguments(parser)
 
 
@@ -53,6 +56,8 @@ def run(args: argparse.Namespace) -> None:
     study = load(args)
     if args.action == "plan":
         study_plan.show(study, args)
+    elif args.action == "prune":
+        study_prune.run(study, args)
     elif args.action == "status":
         _status(study)
     elif args.action == "report":

@@ -11,16 +11,15 @@ from pathlib import Path
 import jax
 import orbax.checkpoint as ocp
 
-from mt5x.checkpoints import native
+from mt5x.checkpoints import deletion, native
 from mt5x.checkpoints.native import ITEM, POSITION, PREFIX
 from mt5x.checkpoints.orbax_noise import only_the_first_failure
 from mt5x.data_position import DataPosition
 from mt5x.errors import UserError
 from mt5x.train_state import TrainState
 
-# Folders that are no checkpoint: not yet written whole, and no longer deleted whole.
+# Folders that are no checkpoint: not yet written whole.
 _PARTIAL = f"{PREFIX}_*.orbax-checkpoint-tmp*"
-_DELETED = f".{PREFIX}_*.deleted"
 
 
 class CheckpointDirectory:
@@ -39,7 +38,7 @@ class CheckpointDirectory:
         self._keep_newest = keep_newest
         self._also_keep: int | None = None
         self._model_dir.mkdir(parents=True, exist_ok=True)
-        self._remove(_PARTIAL, _DELETED)
+        self._sweep()
         self._steps = sorted(native.steps(self._model_dir))
         self._in_background = contextlib.ExitStack()
         self._under_way: int | None = None
@@ -120,23 +119,21 @@ class CheckpointDirectory:
         for step in [step for step in self._steps if step not in kept]:
             self._steps.remove(step)
             if jax.process_index() == 0:
-                # Renamed first: a deletion that is cut off leaves nothing that looks whole.
-                old = self._model_dir / f"{PREFIX}_{step}"
-                old.rename(old.with_name(f".{old.name}.deleted"))
-        self._remove(_DELETED)
+                deletion.delete(self._model_dir / f"{PREFIX}_{step}")
 
-    def _remove(self, *patterns: str) -> None:
+    def _sweep(self) -> None:
+        """Deletes what an earlier process began to write or to delete."""
         if jax.process_index() == 0:
-            for pattern in patterns:
-                for leftover in self._model_dir.glob(pattern):
-                    shutil.rmtree(leftover, ignore_errors=True)
+            deletion.sweep(self._model_dir)
+            for partial in self._model_dir.glob(_PARTIAL):
+                shutil.rmtree(partial, ignore_errors=True)
 
     @contextlib.contextmanager
     def _explaining(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            self._remove(_PARTIAL)
+            self._sweep()
             # TensorStore reports a full disk inside its own ValueError or RuntimeError.
             last = self.latest_step
             kept = "none was saved yet" if last is None else f"{PREFIX}_{last} is whole"

@@ -13,7 +13,16 @@ from typing import Protocol
 
 from mt5x.launch.job import Ended, Job
 from mt5x.run_record import environment
-from mt5x.studies import fitting, forecast, runner, stage_jobs, store, study_rows
+from mt5x.studies import (
+    fitting,
+    forecast,
+    outstanding,
+    pruning,
+    runner,
+    stage_jobs,
+    store,
+    study_rows,
+)
 from mt5x.studies.accelerators import Accelerator
 from mt5x.studies.expansion import expand
 from mt5x.studies.plan import Study
@@ -62,8 +71,9 @@ def run(study: Study, jobs: Mapping[str, runner.Job], elsewhere: Elsewhere) -> P
     """
     stages = expand(study)
     folders = store.folders_of(study, stages)
-    waiting = [stage for stage in stages if not store.is_done(folders[stage.name])]
-    print(f"{len(stages) - len(waiting)} of {len(stages)} stages are done", file=sys.stderr)
+    done = [stage for stage in stages if store.is_done(folders[stage.name])]
+    print(f"{len(done)} of {len(stages)} stages are done", file=sys.stderr)
+    waiting = _waiting(stages, folders)
     fitted = _fitted(stages, elsewhere)
     record = environment() if waiting else {}
 
@@ -75,9 +85,7 @@ def run(study: Study, jobs: Mapping[str, runner.Job], elsewhere: Elsewhere) -> P
         if stage.kind not in stage_jobs.COMMANDS:
             finish(stage, functools.partial(jobs[stage.kind], stage.name))
     remote = {
-        stage_jobs.job_name(folders[stage.name]): stage
-        for stage in waiting
-        if stage.kind in stage_jobs.COMMANDS
+        _name(folders[stage.name]): stage for stage in waiting if stage.kind in stage_jobs.COMMANDS
     }
 
     def ended(job: Job) -> None:
@@ -94,6 +102,24 @@ def run(study: Study, jobs: Mapping[str, runner.Job], elsewhere: Elsewhere) -> P
     return study_rows.write_table(study, stages, folders)
 
 
+def _waiting(stages: Sequence[Stage], folders: Mapping[str, Path]) -> list[Stage]:
+    """What is to be run, ready to be; what failed is tried again, what was pruned done again."""
+    states = {one.name: store.state(folders[one.name]) for one in stages}
+    ended = (store.DONE, store.PRUNED)
+    waiting = outstanding.to_do(
+        stages, {name: one if one in ended else store.WAITING for name, one in states.items()}
+    )
+    for stage in waiting:
+        pruning.begin_again(folders[stage.name])
+    return waiting
+
+
+def _name(folder: Path) -> str:
+    """The name of a stage's job; another each time that it is run again after it was pruned."""
+    again = store.times_pruned(folder)
+    return stage_jobs.job_name(folder) + (f"-again{again}" if again else "")
+
+
 def _job(
     stage: Stage,
     folders: Mapping[str, Path],
@@ -104,13 +130,14 @@ def _job(
 ) -> Job:
     places = {name: elsewhere.place(folders[name]) for name in stage.parents}
     places["folder"] = elsewhere.place(folders[stage.name])
-    after = (stage_jobs.job_name(folders[name]) for name in stage.parents)
+    after = (_name(folders[name]) for name in stage.parents)
     data_dir = elsewhere.data_dir or str(Path(study.data_dir).absolute())
     job = stage_jobs.job_of(
         stage, places, data_dir, tuple(name for name in after if name in waiting)
     )
     added = tuple(f"--gin.{binding}" for binding in bindings)
-    return dataclasses.replace(job, arguments=job.arguments + added)
+    name = _name(folders[stage.name])
+    return dataclasses.replace(job, name=name, arguments=job.arguments + added)
 
 
 def _fitted(stages: Sequence[Stage], elsewhere: Elsewhere) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from mt5x import config
 from mt5x.checkpoints import best
 from mt5x.errors import UserError, said
 from mt5x.run_record import environment
-from mt5x.studies import flips, stage_jobs, status, store, study_rows
+from mt5x.studies import flips, outstanding, pruning, stage_jobs, status, store, study_rows
 from mt5x.studies.expansion import expand
 from mt5x.studies.plan import Study
 from mt5x.studies.stage import Stage, gin_bindings
@@ -72,7 +72,6 @@ class Work:
         self.stages = expand(study)
         self.folders = store.folders_of(study, self.stages)
         self._study, self._jobs = study, jobs
-        self._parents = {stage.name: stage.parents for stage in self.stages}
         self._record: dict[str, Any] = {}
         self._seconds: dict[str, float] = {}
         self._told = time.monotonic()
@@ -84,10 +83,10 @@ class Work:
 
     def run(self) -> None:
         """Runs all that can be, here or by waiting for whoever runs it."""
-        done = len(self._in(store.DONE))
+        done = len(self._in(store.DONE, store.PRUNED))
         if done:
             print(f"{done} of {len(self.stages)} stages are done", file=sys.stderr)
-        while waiting := [one for one in self.stages if self._is_to_do(one)]:
+        while waiting := outstanding.to_do(self.stages, self._states()):
             if not any(self._run_if_free(one) for one in waiting):
                 # All are in the hands of others, or wait for what is.
                 time.sleep(_LOOK_AGAIN)
@@ -101,29 +100,19 @@ class Work:
         if self._seconds:
             print(time_table(self.stages, self._seconds), file=sys.stderr)
         if failed := self._in(store.FAILED):
-            unreached = [one for one in self._in(store.WAITING) if not self._is_to_do(one)]
-            raise StudyFailed(failure_page(failed, self.folders, len(unreached)))
+            raise StudyFailed(failure_page(failed, self.folders, len(self._in(store.WAITING))))
 
-    def _in(self, state: str) -> list[Stage]:
-        return [one for one in self.stages if store.state(self.folders[one.name]) == state]
+    def _states(self) -> dict[str, str]:
+        return {one.name: store.state(self.folders[one.name]) for one in self.stages}
 
-    def _is_to_do(self, stage: Stage) -> bool:
-        """Whether it is neither done nor failed, and nothing that it needs has failed."""
-        if store.state(self.folders[stage.name]) in (store.DONE, store.FAILED):
-            return False
-        return all(map(self._can_be, stage.parents))
-
-    def _can_be(self, name: str) -> bool:
-        """Whether a stage is done, or may be yet."""
-        found = store.state(self.folders[name])
-        if found in (store.DONE, store.RUNNING):
-            return True
-        return found != store.FAILED and all(map(self._can_be, self._parents[name]))
+    def _in(self, *states: str) -> list[Stage]:
+        found = self._states()
+        return [one for one in self.stages if found[one.name] in states]
 
     def _run_if_free(self, stage: Stage) -> bool:
         """Runs a stage if what it needs is there and nobody else has it; whether it did."""
         folder = self.folders[stage.name]
-        if not all(store.is_done(self.folders[name]) for name in stage.parents):
+        if not all(store.has_output(self.folders[name]) for name in stage.parents):
             return False
         with store.claim(folder) as mine:
             # Another may have ended it since it was looked at.
@@ -138,10 +127,11 @@ class Work:
         if time.monotonic() - self._told < _TELL_AFTER:
             return
         self._told = time.monotonic()
-        states = {one.name: store.state(self.folders[one.name]) for one in self.stages}
+        states = self._states()
         counts = collections.Counter(states.values())
         left = status.seconds_left(self.stages, self.folders, states)
-        parts = [f"{counts[store.DONE]} of {len(self.stages)} stages are done"]
+        done = counts[store.DONE] + counts[store.PRUNED]
+        parts = [f"{done} of {len(self.stages)} stages are done"]
         if counts[store.FAILED]:
             parts.append(f"{counts[store.FAILED]} failed")
         if left:
@@ -153,6 +143,7 @@ class Work:
         self._record = self._record or environment()
         begin = time.monotonic()
         try:
+            pruning.begin_again(folder)
             load(stage, self.folders)
             figures = self._jobs[stage.kind](title)
             self._seconds[stage.name] = time.monotonic() - begin

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mt5x.studies import store
+from mt5x.studies import outstanding, store
 from mt5x.studies.stage import Stage
 
 _STATES = (store.DONE, store.RUNNING, store.FAILED, store.WAITING)
+"""What has a column; what was pruned is done."""
 
 
 def page(stages: Sequence[Stage], folders: Mapping[str, Path]) -> str:
@@ -18,12 +19,13 @@ def page(stages: Sequence[Stage], folders: Mapping[str, Path]) -> str:
       folders: of each, by its name.
     """
     states = {one.name: store.state(folders[one.name]) for one in stages}
+    shown = {name: store.DONE if one == store.PRUNED else one for name, one in states.items()}
     groups: dict[str, Counter[str]] = {}
     for one in stages:
-        groups.setdefault(group_of(one), Counter())[states[one.name]] += 1
+        groups.setdefault(group_of(one), Counter())[shown[one.name]] += 1
     rows: list[tuple[str, ...]] = [("stages", *_STATES)]
     rows += [(name, *(str(counts[s]) for s in _STATES)) for name, counts in groups.items()]
-    total = Counter(states.values())
+    total = Counter(shown.values())
     rows.append(("all", *(str(total[state]) for state in _STATES)))
     lines = _aligned(rows)
     for one in stages:
@@ -33,9 +35,15 @@ def page(stages: Sequence[Stage], folders: Mapping[str, Path]) -> str:
         if states[one.name] == store.FAILED:
             failure = store.failure_of(folder)
             lines.append(f"failed   {one.name}: {failure.cause}\n         alone: {failure.command}")
-    ready = [one for one in stages if states[one.name] == store.WAITING and _is_ready(one, states)]
+    waiting = [
+        one for one in outstanding.to_do(stages, states) if states[one.name] != store.RUNNING
+    ]
+    ready = [one for one in waiting if all(states[name] == store.DONE for name in one.parents)]
     if ready:
         lines.append(f"next     {ready[0].name}")
+    pruned = sum(state == store.PRUNED for state in states.values())
+    if pruned:
+        lines.append(f"{pruned} trained without their checkpoints (pruned)")
     lines.append(_in_words(total, seconds_left(stages, folders, states)))
     return "\n".join(lines)
 
@@ -51,7 +59,7 @@ def seconds_left(
     """What is left on one machine, if each takes as long as those like it; None: not known yet."""
     taken: dict[str, list[float]] = {}
     for one in stages:
-        if states[one.name] == store.DONE:
+        if states[one.name] in (store.DONE, store.PRUNED):
             seconds = store.done_of(folders[one.name]).seconds
             if seconds is not None:
                 taken.setdefault(group_of(one), []).append(seconds)
@@ -70,10 +78,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _is_ready(stage: Stage, states: Mapping[str, str]) -> bool:
-    return all(states[name] == store.DONE for name in stage.parents)
 
 
 def _in_words(total: Counter[str], left: float | None) -> str:

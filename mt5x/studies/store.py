@@ -2,6 +2,7 @@
 
     stages/NAME-KEY/      what the stage wrote, its checkpoints among it
       done.json           it has ended well, and what it measured
+      pruned.json         the same, but its checkpoints were deleted since (`pruning`)
       failed.json         it has ended badly, and why
     stages/.claims/KEY    locked by the one that runs it, and says who; freed when that one dies
 
@@ -27,10 +28,10 @@ from mt5x.whole_file import write_whole
 Figures = Mapping[str, Mapping[str, float]]
 """{target language: {metric: value}}, with 'num_examples' and 'step' among the metrics."""
 
-DONE, RUNNING, FAILED, WAITING = "done", "running", "failed", "waiting"
-"""What a stage can be: `WAITING` is none of the others."""
+DONE, PRUNED, RUNNING, FAILED, WAITING = "done", "pruned", "running", "failed", "waiting"
+"""What a stage can be: `PRUNED` is done without what it wrote, `WAITING` none of the others."""
 
-_DONE, _FAILED = "done.json", "failed.json"
+_DONE, _PRUNED, _FAILED = "done.json", "pruned.json", "failed.json"
 _CLAIMS = ".claims"
 
 
@@ -87,22 +88,29 @@ def key_of(folder: Path) -> str:
 
 
 def is_done(folder: Path) -> bool:
-    """Whether the stage of this folder has ended well."""
+    """Whether the stage of this folder has ended well, so that what it measured is known."""
+    return has_output(folder) or (folder / _PRUNED).is_file()
+
+
+def has_output(folder: Path) -> bool:
+    """Whether the stage of this folder has ended well, and what it wrote is there."""
     return (folder / _DONE).is_file()
 
 
 def has_ended(folder: Path) -> bool:
-    """Whether the stage of this folder has ended, well or badly."""
-    return is_done(folder) or (folder / _FAILED).is_file()
+    """Whether nothing is left to run of the stage of this folder: it ended, well or badly."""
+    return has_output(folder) or (folder / _FAILED).is_file()
 
 
 def state(folder: Path) -> str:
-    """What the stage of this folder is: 'done', 'running', 'failed' or 'waiting'."""
-    if is_done(folder):
+    """What the stage of this folder is: 'done', 'pruned', 'running', 'failed' or 'waiting'."""
+    if has_output(folder):
         return DONE
     if _is_claimed(folder):
         return RUNNING
-    return FAILED if (folder / _FAILED).is_file() else WAITING
+    if (folder / _FAILED).is_file():
+        return FAILED
+    return PRUNED if is_done(folder) else WAITING
 
 
 def finish(folder: Path, done: Done) -> None:
@@ -125,9 +133,27 @@ def forget_failure(folder: Path) -> None:
     (folder / _FAILED).unlink(missing_ok=True)
 
 
+def give_up_output(folder: Path) -> None:
+    """Lets what a finished stage wrote be deleted; what it measured stays."""
+    if has_output(folder):
+        (folder / _DONE).replace(folder / _PRUNED)
+
+
+def begin_again(folder: Path) -> None:
+    """Lets a pruned stage be run once more, from its beginning."""
+    if (folder / _PRUNED).is_file():
+        (folder / _PRUNED).replace(folder / f"pruned_{times_pruned(folder) + 1}.json")
+
+
+def times_pruned(folder: Path) -> int:
+    """How often a stage was run again after it was pruned."""
+    return len(list(folder.glob("pruned_*.json")))
+
+
 def done_of(folder: Path) -> Done:
     """Reads what is kept of a stage that has ended well."""
-    return Done(**json.loads((folder / _DONE).read_text(encoding="utf-8")))
+    file = folder / (_DONE if has_output(folder) else _PRUNED)
+    return Done(**json.loads(file.read_text(encoding="utf-8")))
 
 
 def failure_of(folder: Path) -> Failure:
@@ -166,9 +192,18 @@ def claim(folder: Path) -> Iterator[bool]:
         yield True
 
 
+def someone_at_work(root: Path) -> bool:
+    """Whether any stage that lies in `root` is being run."""
+    return any(_is_locked(file) for file in (root / _CLAIMS).glob("*"))
+
+
 def _is_claimed(folder: Path) -> bool:
+    return _is_locked(_claim_file(folder))
+
+
+def _is_locked(claim: Path) -> bool:
     try:
-        with _claim_file(folder).open("r") as lock:
+        with claim.open("r") as lock:
             # Shared, so that two that look do not take each other for the runner.
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:

@@ -129,6 +129,25 @@ def test_stages_are_commands_in_order_and_their_outputs_the_table(study):
     assert again.jobs == []
 
 
+def test_what_was_pruned_and_is_needed_is_another_job(study):
+    first, more = Machines(), Machines()
+    handed_over.run(study, HERE, first)
+    tuned = next(job.name for job in first.jobs if job.name.startswith("finetune-panx-en"))
+    store.give_up_output(store.root_of(study) / tuned)
+    few = dataclasses.replace(
+        study.transfers[0],
+        sources=["en"],
+        shots=(2,),
+        few_shot_mixture="panx_train.{language}:n{shots}",
+        few_shot_macros={"TRAIN_STEPS_RELATIVE": 1},
+    )
+    handed_over.run(dataclasses.replace(study, transfers=[few]), HERE, more)
+    again, shots, _ = more.jobs
+    # A queue that knows the job of the first time does not take it for this one.
+    assert again.name == f"{tuned}-again1"
+    assert shots.after == (again.name,)
+
+
 def test_what_ended_well_before_a_failure_is_kept(study):
     failing, rest = Machines(fail_at="evaluate-panx-fi"), Machines()
     with pytest.raises(JobFailed, match=r"evaluate-panx-fi-seed0-[0-9a-f]+ failed: exit code 2"):

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import random
 import signal
-import time
 from pathlib import Path
 
 import gin
@@ -19,16 +18,7 @@ from mt5x.studies.expansion import expand
 from mt5x.studies.plan import Base, Intermediate, Study, Transfer
 from mt5x.studies.results import read_rows
 from mt5x.studies.stage import EVALUATE, Stage
-
-LENGTHS = {"inputs": 8, "targets": 8}
-PANX = Transfer(
-    task="panx",
-    languages=["en", "fi"],
-    mixture="panx_zeroshot.{source}",
-    train_task="panx_train.{language}",
-    eval_task="panx_eval.{language}",
-)
-QQP = Intermediate("qqp", "qqp_train.{language}{size}", sizes=(None, 100))
+from tests.mt5x.toy_study import PANX, QQP, Jobs, study_in, table_of
 
 
 @pytest.fixture(autouse=True)
@@ -37,63 +27,9 @@ def _clean_gin():
     gin.clear_config()
 
 
-def study_in(folder: Path, **changes) -> Study:
-    declared = Study(
-        name="toy",
-        question="?",
-        model="t5x_configs/models/mt5_tiny.gin",
-        data_dir=str(folder / "data"),
-        output_dir=str(folder / "out"),
-        transfers=[PANX],
-        pretraining={
-            "TRAIN_STEPS": 5,
-            "MIXTURE_OR_TASK_NAME": "mc4_span_corruption",
-            "TASK_FEATURE_LENGTHS": LENGTHS,
-        },
-        lm_statistics={"LANGUAGES": ["en"], "TASK_FEATURE_LENGTHS": LENGTHS},
-        finetuning={"TRAIN_STEPS_RELATIVE": 3, "TASK_FEATURE_LENGTHS": LENGTHS, "STEP_OFFSET": 5},
-    )
-    return dataclasses.replace(declared, **changes)
-
-
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
     return study_in(tmp_path)
-
-
-def name_in(title: str) -> str:
-    return title.partition("] ")[2]
-
-
-class Jobs:
-    """Stands in for the engine: notes what ran, takes its time, fails where it is told to."""
-
-    def __init__(self, log: Path, seconds: float = 0.0, fail: str | None = None):
-        self.log, self.seconds, self.fail = log, seconds, fail
-
-    def kinds(self) -> dict[str, runner.Job]:
-        kinds = ("evaluate", "majority_baseline", "lm_statistics")
-        return {"train": self._train, **dict.fromkeys(kinds, self._measure)}
-
-    def ran(self) -> list[str]:
-        return self.log.read_text().split() if self.log.exists() else []
-
-    def _train(self, title: str) -> store.Figures:
-        self._work(title)
-        return {}
-
-    def _measure(self, title: str) -> store.Figures:
-        self._work(title)
-        # As a score a function of the stage alone.
-        value = sum(name_in(title).encode()) % 1000 / 10
-        return {"en": {"score": value, "num_examples": 10, "step": 1}}
-
-    def _work(self, title: str) -> None:
-        time.sleep(self.seconds)
-        if self.fail and self.fail in title:
-            raise UserError(f"no memory\nfor {self.fail}")
-        with self.log.open("a") as log:
-            log.write(name_in(title) + "\n")
 
 
 def names(stages: list[Stage]) -> list[str]:
@@ -355,11 +291,6 @@ def test_killed_at_any_moment_it_ends_with_the_same_table(tmp_path):
     assert process.exitcode == 0
     assert kills
     assert table_of(killed) == table_of(alone)
-
-
-def table_of(folder: Path) -> list[str]:
-    """The lines of the result table, the stages' hashes among them."""
-    return (folder / "out" / "results.jsonl").read_text().splitlines()
 
 
 def predictions(folder: Path, task: str, said: list[str], gold: list[str]) -> None:
