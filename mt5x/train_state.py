@@ -1,16 +1,18 @@
 """The state of training: parameters and optimizer slots, initialised where they will live."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
+from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.sharding import AbstractMesh, Mesh
 
-from mt5x import freezing, partitioning
+from mt5x import freezing, initial_values, partitioning
+from mt5x.initial_values import boxed_shapes
 from mt5x.models import EncoderDecoderModel
 
 Params = Any
@@ -44,21 +46,10 @@ class TrainState:
         return cls(params=tree["target"], opt_state=tree["state"])
 
 
-def _init_params(model: EncoderDecoderModel, key: jax.Array) -> Any:
-    tokens = jnp.ones((1, 1), jnp.int32)
-    variables = model.module.init({"params": key}, tokens, tokens, tokens, enable_dropout=False)
-    return variables["params"]
-
-
-@functools.lru_cache(maxsize=16)
-def _boxed_shapes(model: EncoderDecoderModel) -> Any:
-    return jax.eval_shape(lambda: _init_params(model, jax.random.key(0)))
-
-
 @functools.lru_cache(maxsize=16)
 def abstract_state(model: EncoderDecoderModel) -> TrainState:
     """Shapes and dtypes of the state, from nothing but the config."""
-    boxed = _boxed_shapes(model)
+    boxed = boxed_shapes(model)
     params = nn.unbox(boxed)
     trained, _ = freezing.split(params, model.freeze)
     return TrainState(params, jax.eval_shape(model.optimizer_def.init, trained))
@@ -67,7 +58,7 @@ def abstract_state(model: EncoderDecoderModel) -> TrainState:
 @functools.lru_cache(maxsize=16)
 def state_shardings(model: EncoderDecoderModel, mesh: Mesh | AbstractMesh) -> TrainState:
     """Where each array of the state lives on `mesh`."""
-    boxed = _boxed_shapes(model)
+    boxed = boxed_shapes(model)
     shapes, _ = freezing.split(abstract_state(model).params, model.freeze)
     params = partitioning.parameter_shardings(boxed, mesh)
     trained, _ = freezing.split(params, model.freeze)
@@ -77,15 +68,31 @@ def state_shardings(model: EncoderDecoderModel, mesh: Mesh | AbstractMesh) -> Tr
 
 def init_state(model: EncoderDecoderModel, mesh: Mesh, seed: int) -> TrainState:
     """Fresh parameters and slots, created in place on their devices."""
-    return _compiled_init(model, mesh)(jax.random.key(seed))
+    params = unflatten_dict(init_params(model, mesh, seed), sep="/")
+    return TrainState(params, init_optimizer(model, mesh))
+
+
+def init_params(
+    model: EncoderDecoderModel, mesh: Mesh, seed: int, wanted: Iterable[str] | None = None
+) -> dict[str, jax.Array]:
+    """Fresh parameters by their paths, 'encoder/encoder_norm/scale'; of `wanted` those alone."""
+    shardings = flatten_dict(state_shardings(model, mesh).params, sep="/")
+    return initial_values.draw(model, shardings, seed, wanted)
 
 
 # Compiled once per (model, mesh): a study starts dozens of runs of one model in one process.
 @functools.lru_cache(maxsize=16)
-def _compiled_init(model: EncoderDecoderModel, mesh: Mesh) -> Callable[[jax.Array], TrainState]:
-    def init(key: jax.Array) -> TrainState:
-        params = nn.unbox(_init_params(model, key))
-        trained, _ = freezing.split(params, model.freeze)
-        return TrainState(params, model.optimizer_def.init(trained))
+def _compiled_optimizer(model: EncoderDecoderModel, mesh: Mesh) -> Callable[[], dict[str, Any]]:
+    shapes = abstract_state(model).params
 
-    return jax.jit(init, out_shardings=state_shardings(model, mesh))
+    def init() -> dict[str, Any]:
+        # Slots depend on the shapes of parameters alone.
+        trained, _ = freezing.split(jax.tree.map(jnp.zeros_like, shapes), model.freeze)
+        return model.optimizer_def.init(trained)
+
+    return jax.jit(init, out_shardings=state_shardings(model, mesh).opt_state)
+
+
+def init_optimizer(model: EncoderDecoderModel, mesh: Mesh) -> dict[str, Any]:
+    """The optimizer's state before the first step."""
+    return _compiled_optimizer(model, mesh)()

@@ -14,7 +14,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 
 from mt5x import flops, hardware, steps, train_state
 from mt5x.benchmarks import huggingface, side_by_side, textbook
@@ -182,7 +181,7 @@ def _ours(
     placed = steps.place(batch, mesh)
     key, rate = jax.random.key(0), jnp.float32(_RATE)
     step = jitted.lower(train_state.abstract_state(model), placed, key, rate).compile()
-    state = _made_up_state(model, mesh)
+    state = train_state.init_state(model, mesh, seed=0)
 
     def work(count: int) -> None:
         nonlocal state
@@ -191,25 +190,6 @@ def _ours(
         jax.block_until_ready((state, metrics))
 
     return work, compiled_figures(step)
-
-
-def _made_up_state(model: EncoderDecoderModel, mesh: Mesh) -> train_state.TrainState:
-    """Parameters without a pattern, since constants are multiplied faster, and fresh slots.
-
-    Not the network's own initialisers: a GPU takes longer to compile those than the step.
-    """
-
-    def parameter(like: jax.ShapeDtypeStruct) -> jax.Array:
-        # Knuth's multiplicative hash of each place.
-        hashed = jnp.arange(like.size, dtype=jnp.uint32) * jnp.uint32(2654435761)
-        return (hashed.astype(like.dtype) / 2.0**31 - 1.0).reshape(like.shape) * 0.05
-
-    def make() -> train_state.TrainState:
-        params = jax.tree.map(parameter, train_state.abstract_state(model).params)
-        return train_state.TrainState(params, model.optimizer_def.init(params))
-
-    made: Any = jax.jit(make, out_shardings=train_state.state_shardings(model, mesh))()
-    return made
 
 
 def compiled_figures(compiled: Any) -> dict[str, float]:

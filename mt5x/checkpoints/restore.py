@@ -65,10 +65,12 @@ def parameters(location: str, model: EncoderDecoderModel, mesh: Mesh) -> tuple[A
 def _fresh(found: Plan, model: EncoderDecoderModel, mesh: Mesh, seed: int) -> dict[str, jax.Array]:
     """The initialised tensors that are needed: those not loaded, and those that grow."""
     needed = {*found.fresh, *(path for path, change in found.resized.items() if _grows(change))}
-    if not needed:
-        return {}
-    leaves = flat(train_state.init_state(model, mesh, seed).as_checkpoint())
-    return {path: leaves[path] for path in needed}
+    slots = {path for path in needed if is_slot(path)}
+    leaves = train_state.init_params(model, mesh, seed, needed - slots) if needed - slots else {}
+    if slots:
+        fresh = flat({"state": train_state.init_optimizer(model, mesh)})
+        leaves |= {path: fresh[path] for path in slots}
+    return leaves
 
 
 def _read(

@@ -1,7 +1,7 @@
 """Multi-head attention with T5's relative-position bias, masks, and caches for decoding."""
 
-from functools import partial
-from typing import NamedTuple
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,9 @@ from jax import lax
 
 from mt5x.model import fused_attention
 from mt5x.model.config import T5Config
+from mt5x.model.drawn import Initializer, parameter
 from mt5x.model.fused_attention import Segments
-from mt5x.model.layers import Dense, parameter
+from mt5x.model.layers import Dense
 
 Array = jax.Array
 
@@ -24,6 +25,17 @@ MAX_DISTANCE = 128
 _MASKED = -1e10
 
 _KERNEL_INIT = nn.initializers.variance_scaling(1.0, "fan_in", "normal")
+_BIAS_INIT = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
+
+
+@cache
+def _query_init(head_dim: int) -> Initializer:
+    """T5 scales no scores: the scale lives in the query's initialiser."""
+
+    def init(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+        return _KERNEL_INIT(key, shape, dtype) / np.sqrt(head_dim).astype(np.float32)
+
+    return init
 
 
 class KeyValue(NamedTuple):
@@ -97,9 +109,8 @@ class RelativePositionBias(nn.Module):
 
     def setup(self) -> None:
         """Declares the table, `[heads, relpos_buckets]`."""
-        init = nn.initializers.variance_scaling(1.0, "fan_avg", "uniform")
         shape, axes = (self.config.num_heads, NUM_BUCKETS), ("heads", "relpos_buckets")
-        self.rel_embedding = parameter(self, "rel_embedding", init, shape, axes)
+        self.rel_embedding = parameter(self, "rel_embedding", _BIAS_INIT, shape, axes)
 
     def __call__(self, query_length: int, key_length: int) -> Array:
         """The bias of all pairs of positions, `[1, heads, query_length, key_length]`."""
@@ -148,13 +159,10 @@ class Attention(nn.Module):
         config = self.config
         joined = config.num_heads * config.head_dim
 
-        def query_init(*args):
-            return _KERNEL_INIT(*args) / np.sqrt(config.head_dim).astype(np.float32)
-
         def projection(init):
             return Dense(joined, ("embed", "joined_kv"), config.dtype, init)
 
-        self.query = projection(query_init)
+        self.query = projection(_query_init(config.head_dim))
         self.key = projection(_KERNEL_INIT)
         self.value = projection(_KERNEL_INIT)
         self.out = Dense(config.emb_dim, ("joined_kv", "embed"), config.dtype, _KERNEL_INIT)

@@ -16,21 +16,14 @@ from flax import linen as nn
 from jax import lax
 
 from mt5x.model.config import T5Config, activation
+from mt5x.model.drawn import Initializer, parameter
 from mt5x.model.products import product
 from mt5x.partitioning import constrain, gathered
 
 Array = jax.Array
-Initializer = jax.nn.initializers.Initializer
-
+# Each is one object, so that all parameters of its kind and shape are drawn by one program.
 _MLP_INIT = nn.initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
-
-
-def parameter(
-    module: nn.Module, name: str, init: Initializer, shape: tuple[int, ...], axes: tuple[str, ...]
-) -> Array:
-    """Declares a float32 parameter of `module` whose dimensions carry the logical names `axes`."""
-    found: Any = module.param(name, nn.with_logical_partitioning(init, axes), shape, jnp.float32)
-    return found
+_EMBEDDING_INIT = nn.initializers.normal(stddev=1.0)
 
 
 def dropout_masks(
@@ -75,11 +68,10 @@ class Embed(nn.Module):
 
     def setup(self) -> None:
         """Declares the table, `[vocab, embed]`; one that is given may have fewer rows."""
-        init = nn.initializers.normal(stddev=1.0)
         given: Any = self.get_variable("params", "embedding")
         rows = self.config.vocab_size if given is None else nn.meta.unbox(given).shape[0]
         shape = (rows, self.config.emb_dim)
-        self.embedding = parameter(self, "embedding", init, shape, ("vocab", "embed"))
+        self.embedding = parameter(self, "embedding", _EMBEDDING_INIT, shape, ("vocab", "embed"))
 
     def __call__(self, ids: Array) -> Array:
         """Looks the ids up."""
