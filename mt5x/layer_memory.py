@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -9,15 +10,20 @@ import jax
 import jax.extend
 import jax.numpy as jnp
 
-from mt5x.model import T5Config
+from mt5x import target
+from mt5x.model import T5Config, fused_attention
 from mt5x.model.config import REMAT_POLICIES
+from mt5x.model.fused_attention import Segments
 from mt5x.model.stack import SAVED
 from mt5x.model.transformer import DecoderLayer, EncoderLayer
+from mt5x.target import Target
 
 # By JAX's names; other shapes of the same numbers among them.
 _ARITHMETIC = frozenset(
     {"add", "sub", "mul", "div", "neg", "integer_pow", "broadcast_in_dim", "reshape", "squeeze"}
 )
+# Other shapes of the same numbers.
+_VIEWS = frozenset({"reshape", "squeeze", "transpose", "broadcast_in_dim"})
 
 
 def share_of(config: T5Config, parts: int) -> T5Config:
@@ -54,15 +60,22 @@ class Kept:
 
 
 @functools.lru_cache(maxsize=256)
-def layer_bytes(config: T5Config, kind: str, inputs: int, targets: int) -> dict[str, Kept]:
-    """What one layer leaves to the backward pass under each policy."""
+def layer_bytes(
+    config: T5Config, kind: str, inputs: int, targets: int, device: Target
+) -> dict[str, Kept]:
+    """What one layer leaves to the backward pass on such a device, under each policy."""
+    with target.planned(device):
+        return _layer_bytes(config, kind, inputs, targets)
+
+
+def _layer_bytes(config: T5Config, kind: str, inputs: int, targets: int) -> dict[str, Kept]:
 
     def array(*dims: int, dtype: Any = config.dtype) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(dims, dtype)
 
     length = inputs if kind == "encoder" else targets
     x, source = array(1, length, config.emb_dim), array(1, inputs, config.emb_dim)
-    mask = array(1, 1, length, length, dtype=jnp.bool_)
+    mask = _mask(config, length, length, causal=kind == "decoder")
     per_layer = config.relative_bias_per_layer
     bias = None if per_layer else array(1, config.num_heads, length, length)
     layer: Any
@@ -71,7 +84,7 @@ def layer_bytes(config: T5Config, kind: str, inputs: int, targets: int) -> dict[
     if kind == "encoder":
         layer, drawn, shared = EncoderLayer(config), (x,), (mask, bias)
     else:
-        cross = array(1, 1, targets, inputs, dtype=jnp.bool_)
+        cross = _mask(config, targets, inputs, causal=False)
         layer, drawn, shared = DecoderLayer(config), (x, source), (source, mask, cross, bias)
     key = jax.eval_shape(lambda: jax.random.key(0))
     masks = jax.eval_shape(
@@ -88,13 +101,22 @@ def layer_bytes(config: T5Config, kind: str, inputs: int, targets: int) -> dict[
     }
 
 
+def _mask(config: T5Config, queries: int, keys: int, causal: bool) -> Any:
+    """Who sees whom, in the form that `attention.who_sees_whom` gives it."""
+    if not fused_attention.serves(config, queries, keys):
+        return jax.ShapeDtypeStruct((1, 1, queries, keys), jnp.bool_)
+    query: Any = jax.ShapeDtypeStruct((1, queries), jnp.int32)
+    key: Any = jax.ShapeDtypeStruct((1, keys), jnp.int32)
+    return Segments(query, key, causal)
+
+
 def _left_to_backward(
     layer: Any, policy: str, params: Any, x: Any, shared: Any, masks: Any
 ) -> Kept:
     """Traces a layer and adds up what `jax.vjp` keeps; what all layers share is not its own.
 
     XLA does not keep what costs nothing to make again of what is kept: masks that are repeated,
-    and multiples.
+    multiples, wider casts.
     """
 
     def one_layer(x: Any, params: Any, masks: Any, shared: Any) -> Any:
@@ -110,18 +132,20 @@ def _left_to_backward(
     jaxpr = jax.make_jaxpr(forward)(x, params, masks, shared).jaxpr
     own = len(jax.tree.leaves((x, params, masks)))
     not_ours = set(jaxpr.invars[1 : 1 + len(jax.tree.leaves(params))] + jaxpr.invars[own:])
-    multiples = {
-        eqn.outvars[0]: next(v for v in eqn.invars if v.aval.shape)
-        for eqn in jaxpr.eqns
-        if eqn.primitive is jax.lax.mul_p
-        and sorted(v.aval.shape == () for v in eqn.invars) == [False, True]
-    }
+    not_ours |= _of_these_alone(jaxpr, set(jaxpr.invars[own:]))
     kernels = {leaf.shape for leaf in jax.tree.leaves(params)}
     per_row = constant = largest = cheap = 0
-    left = {v for v in jaxpr.outvars if isinstance(v, jax.extend.core.Var)}
-    counted = {multiples.get(v, v) for v in left} - not_ours
-    follows = _following(jaxpr, counted)
-    for value in counted:
+    sources = {v: eqn for eqn in jaxpr.eqns for v in eqn.outvars}
+    left = {
+        _origin(v, sources, _is_multiple)
+        for v in jaxpr.outvars
+        if isinstance(v, jax.extend.core.Var)
+    }
+    follows = {_origin(v, sources, _is_view) for v in _following(jaxpr, left - not_ours)}
+    if target.is_platform("gpu"):
+        # Computed again from its argument, within the kernel that wants it.
+        left = {v for v in left if v not in sources or sources[v].primitive is not jax.lax.exp_p}
+    for value in {_origin(v, sources, _is_view) for v in left} - not_ours:
         size: Any = value.aval
         size_bytes = size.size * size.dtype.itemsize
         if size.dtype == jnp.bool_:
@@ -134,6 +158,35 @@ def _left_to_backward(
             largest = max(largest, size_bytes)
             cheap += size_bytes if value in follows else 0
     return Kept(per_row, constant, largest, cheap)
+
+
+def _origin(value: Any, sources: Mapping[Any, Any], at_no_cost: Callable[[Any], bool]) -> Any:
+    """What a value is made of by equations that cost nothing."""
+    while value in sources and at_no_cost(sources[value]):
+        value = next(v for v in sources[value].invars if v.aval.shape)
+    return value
+
+
+def _is_multiple(eqn: Any) -> bool:
+    scalars = sorted(v.aval.shape == () for v in eqn.invars)
+    return eqn.primitive is jax.lax.mul_p and scalars == [False, True]
+
+
+def _is_view(eqn: Any) -> bool:
+    """Whether all that is done is to turn, or to widen, an array."""
+    if eqn.primitive is jax.lax.convert_element_type_p:
+        return bool(eqn.outvars[0].aval.dtype.itemsize > eqn.invars[0].aval.dtype.itemsize)
+    return eqn.primitive.name in _VIEWS and eqn.outvars[0].aval.size == eqn.invars[0].aval.size
+
+
+def _of_these_alone(jaxpr: Any, inputs: set[Any]) -> set[Any]:
+    """What is computed from these inputs, and constants, alone."""
+    found = set(inputs)
+    for eqn in jaxpr.eqns:
+        arrays = [v for v in eqn.invars if isinstance(v, jax.extend.core.Var)]
+        if found.issuperset(arrays):
+            found.update(eqn.outvars)
+    return found - inputs
 
 
 def _following(jaxpr: Any, values: set[Any]) -> set[Any]:

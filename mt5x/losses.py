@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from mt5x import target
 from mt5x.errors import UserError, nearest
 from mt5x.model import Transformer
 from mt5x.partitioning import constrain, on_one_device, parts_of
@@ -325,7 +326,7 @@ def operand_dtype(dtype: Any) -> Any:
     bfloat16 for bfloat16, as a TPU does by default with float32, too, and T5X there; a CPU gains
     nothing by it.
     """
-    half = dtype == jnp.bfloat16 and jax.default_backend() != "cpu"
+    half = dtype == jnp.bfloat16 and not target.is_platform("cpu")
     return jnp.bfloat16 if half else jnp.float32
 
 
@@ -380,16 +381,13 @@ def _pieces(hidden: Array, kernel: Array) -> int:
     batch, length, _ = hidden.shape
     shape = (batch, length, kernel.shape[1])
     per_device = math.prod(shape) * 4 // parts_of(shape, _LOGITS_AXES)
-    wanted = -(-per_device // _room())
+    wanted = -(-per_device // room_for_logits())
     return min(wanted, length)
 
 
-def _room() -> int:
-    """Bytes of logits that a device may hold."""
-    if jax.default_backend() != "gpu":
-        return LOGITS_BYTES
-    memory = jax.local_devices()[0].memory_stats() or {}
-    return max(LOGITS_BYTES, memory.get("bytes_limit", 0) // _SHARE_OF_GPU)
+def room_for_logits() -> int:
+    """Bytes of logits that a device may hold at once."""
+    return max(LOGITS_BYTES, target.current().memory // _SHARE_OF_GPU)
 
 
 def _scan(body, carry, arrays, pieces: int):

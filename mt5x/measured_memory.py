@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from mt5x import steps, train_state
+from mt5x import steps, target, train_state
 from mt5x.models import EncoderDecoderModel
 
 # The lengths of a batch's features: of the inputs or of the targets.
@@ -86,5 +86,5 @@ def compiled_train_step(
 
 def compiled(lowered: jax.stages.Lowered) -> jax.stages.Compiled:
     """Compiles for its figures, not to run fast."""
-    options: Any = _CPU_OPTIONS if jax.default_backend() == "cpu" else None
+    options: Any = _CPU_OPTIONS if target.is_platform("cpu") else None
     return lowered.compile(options)

@@ -17,15 +17,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
 
-from mt5x import freezing, losses, partitioning, train_state, used_rows
+from mt5x import freezing, gpu_memory, losses, partitioning, target, train_state, used_rows
 from mt5x.errors import UserError, nearest
 from mt5x.layer_memory import layer_bytes, share_of
 from mt5x.model import T5Config
 from mt5x.model.config import REMAT_POLICIES
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner, divisors
+from mt5x.target import UNKNOWN, Target
 
 GIB = 2**30
 
@@ -35,7 +37,15 @@ DEVICE_MEMORY_GIB = {
     "t4": 16, "v100": 16, "l4": 24, "a100": 40, "a100-80": 80, "h100": 80, "h200": 141,
 }  # fmt: skip
 
+# developer.nvidia.com/cuda-gpus
+_COMPUTE_CAPABILITIES = {
+    "t4": 7.5, "v100": 7.0, "l4": 8.9, "a100": 8.0, "a100-80": 8.0, "h100": 9.0, "h200": 9.0,
+}  # fmt: skip
+
 _EMBEDDING = "token_embedder/embedding"
+
+# Arrays of the size of a layer's largest that its gradient has at once on a GPU, as compiled.
+_AT_ONCE_ON_A_GPU = 4
 
 # Left to XLA and the runtime: code, collectives' buffers, fragmentation.
 USABLE = 0.9
@@ -53,6 +63,7 @@ class Setting:
       batch_size: sequences of a step, over all devices.
       inputs: length of the inputs in tokens.
       targets: length of the targets in tokens.
+      target: the kind of the devices.
     """
 
     devices: int
@@ -62,6 +73,7 @@ class Setting:
     batch_size: int = 128
     inputs: int = 1024
     targets: int = 128
+    target: Target = UNKNOWN
 
     @property
     def mesh(self) -> jax.sharding.AbstractMesh:
@@ -91,8 +103,8 @@ class Memory:
       optimizer: the optimizer's slots.
       gradients: float32 gradients of what is trained.
       activations: what the forward pass leaves to the backward pass, and one layer at work.
-      logits: logits of one piece of the loss, the gradient of their table, and the table itself
-        where it is gathered over 'fsdp'.
+      logits: logits of one piece of the loss, their gradient where that is another array, the
+        gradient of their table, and the table itself where it is gathered over 'fsdp'.
       at_once: most of the last three that is held at one moment; with microbatches the sum of
         their gradients beside it.
     """
@@ -167,6 +179,16 @@ def capacity(device: str | None, memory: str | None) -> int | None:
             f"known are {', '.join(DEVICE_MEMORY_GIB)}, for others give --memory"
         )
     return DEVICE_MEMORY_GIB[device] * GIB
+
+
+def target_of(device: str | None) -> Target:
+    """What a step is traced for that will run on a device of `DEVICE_MEMORY_GIB`, or on a 'cpu'."""
+    if device is None or device == "cpu":
+        return UNKNOWN if device is None else Target(device)
+    if device not in _COMPUTE_CAPABILITIES:
+        return Target("tpu")
+    memory = int(gpu_memory.SHARE * DEVICE_MEMORY_GIB[device] * GIB)
+    return Target("gpu", _COMPUTE_CAPABILITIES[device], memory)
 
 
 def what_fits(model: EncoderDecoderModel, setting: Setting, memory: int) -> Setting | None:
@@ -268,25 +290,39 @@ def _activations(
     policy, rows = setting.remat_policy, setting.rows
     left, at_work = {}, {}
     for kind, count in layers.items():
-        kept = layer_bytes(share, kind, setting.inputs, setting.targets)
+        kept = layer_bytes(share, kind, setting.inputs, setting.targets, _of_one(setting))
         left[kind] = count * kept[policy].of(rows)
-        # Going backward, a layer has what was kept or is computed again, and the gradient of its
-        # largest array.
+        # Going backward, a layer has what was kept or is computed again, and the gradients of its
+        # largest array: a GPU, which works on many at once, has several.
         again = kept["none"].of(rows) - kept[policy].of(rows)
         if policy != "none":
             again -= rows * kept["none"].cheap
-        at_work[kind] = again + rows * kept["none"].largest if count else 0
+        gradients = rows * kept["none"].largest
+        gradients *= _AT_ONCE_ON_A_GPU if setting.target.platform == "gpu" else 1
+        at_work[kind] = again + gradients if count else 0
     return left, at_work
+
+
+def _of_one(setting: Setting) -> Target:
+    """What a layer is traced for; kernels of our own are for one device alone."""
+    one = setting.mesh.size == 1
+    return setting.target if one else dataclasses.replace(setting.target, compute_capability=0.0)
 
 
 def _logits(config: T5Config, setting: Setting) -> int:
     vocab = _vocabulary_share(config, setting)
     table = 4 * config.emb_dim * vocab
     logits = setting.rows * setting.targets * vocab * 4
+    with target.planned(setting.target):
+        pieces = min(-(-logits // losses.room_for_logits()), setting.targets)
+        half = losses.operand_dtype(config.dtype) == jnp.bfloat16
+    piece = logits // pieces
+    # The logits' gradient, where it is multiplied in another type.
+    piece += piece // 2 if half else 0
     # The gradient of the table; of several pieces, the sum and the piece's.
-    gradients = table if logits <= losses.LOGITS_BYTES else 2 * table
+    gradients = table if pieces == 1 else 2 * table
     gathered = table if setting.mesh.shape[partitioning.FSDP_AXIS] > 1 else 0
-    return min(logits, losses.LOGITS_BYTES) + gradients + gathered
+    return piece + gradients + gathered
 
 
 def _vocabulary_share(config: T5Config, setting: Setting) -> int:

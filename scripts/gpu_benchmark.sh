@@ -11,7 +11,7 @@ set -euo pipefail
 folder=${1:-runs/gpu_benchmark}
 models=${MODELS:-mt5_base mt5_large}
 lengths=${LENGTHS:-1024/128 512/128}  # inputs/targets
-batch_size=${BATCH_SIZE:-32}
+batch_size=${BATCH_SIZE:-}            # 64, of mt5_large 32: PyTorch must have room, too
 packed=${PACKED:-4}                   # examples in a row
 repeats=${REPEATS:-5}
 in_a_row=${IN_A_ROW:-10}              # steps begun before the last has ended, as in training
@@ -23,8 +23,10 @@ export XLA_PYTHON_CLIENT_PREALLOCATE=false
 
 mkdir -p "$folder"
 for model in $models; do
+  rows=64
+  if [[ $model == mt5_large ]]; then rows=32; fi
   for length in $lengths; do
-    mt5x benchmark step --model "$model" --dtype "$dtype" --batch_size "$batch_size" \
+    mt5x benchmark step --model "$model" --dtype "$dtype" --batch_size "${batch_size:-$rows}" \
       --inputs "${length%/*}" --targets "${length#*/}" --packed "$packed" \
       --against $against --repeats "$repeats" --in_a_row "$in_a_row" \
       --json "$folder/$model.${length/\//_}.json"

@@ -131,8 +131,9 @@ def _run(name: str, arguments: list[str]) -> int:
     command = importlib.import_module(COMMANDS[name])
     args = _parser(name, command).parse_args(arguments)
     _quieten_libraries()
-    from mt5x import compilation_cache
+    from mt5x import compilation_cache, gpu_memory
 
+    gpu_memory.take_share(os.environ)
     compilation_cache.switch_on()
     return command.run(args) or 0
 

@@ -84,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
         batch_size=args.batch_size,
         inputs=args.inputs,
         targets=args.targets,
+        target=memory_plan.target_of(args.device),
     )
     needed = memory_plan.memory_of(model, setting)
     print(plan_page.page(model, setting, needed))

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from mt5x import target
 from mt5x.model import DecodeCache, Transformer
 
 Array = jax.Array
@@ -30,7 +31,7 @@ def start(
         encoder_input_tokens,
         max_decode_length,
         hypotheses,
-        jax.default_backend() == "cpu" and max_decode_length >= WORTH_TURNING,
+        target.is_platform("cpu") and max_decode_length >= WORTH_TURNING,
         method="start_decoding",
     )
     return cache

@@ -5,12 +5,14 @@ learned bias makes it slow (on one H200, jax 0.11.2, bfloat16, 32 x 1024 positio
 heads of 64: 3.8 ms forward and backward, where XLA's products and softmax take 5.8 ms).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
+import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mt5x import target
 from mt5x.errors import UserError
 from mt5x.model import attention_kernels as kernels
 from mt5x.model.attention_tiles import TILE, cut
@@ -30,7 +32,8 @@ _COMPUTE_CAPABILITY = 9.0
 _HIDDEN = -1e10
 
 
-class Segments(NamedTuple):
+@flax.struct.dataclass
+class Segments:
     """Who attends to whom, without a matrix of it.
 
     Attributes:
@@ -41,7 +44,7 @@ class Segments(NamedTuple):
 
     query: Array
     key: Array
-    causal: bool
+    causal: bool = flax.struct.field(pytree_node=False)
 
 
 def serves(config: T5Config, queries: int, keys: int) -> bool:
@@ -56,7 +59,7 @@ def serves(config: T5Config, queries: int, keys: int) -> bool:
     """
     if config.attention_kernel == "xla":
         return False
-    on_gpu = jax.default_backend() == "gpu"
+    on_gpu = target.is_platform("gpu")
     taken = config.head_dim in HEAD_DIMS and (config.dtype == jnp.bfloat16 or not on_gpu)
     if config.attention_kernel == "fused" and not taken:
         raise UserError(
@@ -67,16 +70,9 @@ def serves(config: T5Config, queries: int, keys: int) -> bool:
     whole = queries % TILE == 0 and keys % TILE == 0
     if config.attention_kernel == "fused":
         return whole
-    measured = on_gpu and compute_capability() >= _COMPUTE_CAPABILITY and on_one_device()
+    measured = on_gpu and target.current().compute_capability >= _COMPUTE_CAPABILITY
+    measured = measured and on_one_device()
     return measured and taken and whole and keys >= SHORTEST
-
-
-def compute_capability() -> float:
-    """That of the first device, such as 9.0; 0 where it is no NVIDIA GPU."""
-    try:
-        return float(getattr(jax.devices()[0], "compute_capability", 0.0))
-    except ValueError:  # AMD's are names.
-        return 0.0
 
 
 def attend(
@@ -138,4 +134,4 @@ _attend.defvjp(_forward, _backward)
 
 
 def _interpret() -> bool:
-    return jax.default_backend() != "gpu"
+    return not target.is_platform("gpu")

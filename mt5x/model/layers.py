@@ -15,6 +15,7 @@ import numpy as np
 from flax import linen as nn
 from jax import lax
 
+from mt5x import target
 from mt5x.model.config import T5Config, activation
 from mt5x.model.drawn import Initializer, parameter
 from mt5x.model.products import product
@@ -144,7 +145,7 @@ class MlpBlock(nn.Module):
             part = "wi" if len(config.mlp_activations) == 1 else f"wi_{i}"
             projected.append(Dense(config.mlp_dim, ("embed", "mlp"), config.dtype, name=part)(x))
         gate: Any = partial(_gate, config.mlp_activations)
-        if jax.default_backend() == "gpu":
+        if target.is_platform("gpu"):
             # Computed again in the backward pass: a GPU does it faster than it reads it.
             gate = jax.checkpoint(gate)
         hidden = constrain(gate(projected, mask), ("batch", "length", "mlp"))

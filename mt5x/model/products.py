@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from mt5x import target
+
 Array = jax.Array
 
 
@@ -25,7 +27,7 @@ def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
 
 def _backward(factors: tuple[Array, Array], grad: Array) -> tuple[Array, Array]:
     x, kernel = factors
-    if jax.default_backend() == "cpu":
+    if target.is_platform("cpu"):
         # Computed once, and not by each of the two products.
         grad = lax.optimization_barrier(grad)
     last, others = x.ndim - 1, tuple(range(x.ndim - 1))

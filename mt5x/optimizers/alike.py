@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from mt5x import target
 from mt5x.partitioning import on_one_device
 
 Array = jax.Array
@@ -31,7 +32,7 @@ def groups(kinds: Sequence[Hashable | None], params: Sequence[Array]) -> list[li
         kinds: what must be the same for one update to serve; None stays alone.
         params: the parameters.
     """
-    if jax.default_backend() != "gpu" or not on_one_device():
+    if not target.is_platform("gpu") or not on_one_device():
         return [[place] for place in range(len(params))]
     alike: dict[Hashable, list[int]] = defaultdict(list)
     for place, (kind, param) in enumerate(zip(kinds, params, strict=True)):

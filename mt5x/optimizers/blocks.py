@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from mt5x import target
 from mt5x.partitioning import on_one_device
 
 Array = jax.Array
@@ -46,7 +47,7 @@ def count(shape: Sequence[int]) -> int:
 
 def _is_worth_it(shape: Sequence[int]) -> bool:
     size = shape[0] * shape[1]
-    return jax.default_backend() == "cpu" and on_one_device() and size >= LEAST_SIZE
+    return target.is_platform("cpu") and on_one_device() and size >= LEAST_SIZE
 
 
 def column_squares(x: Array, scale: Array | None = None) -> Array:

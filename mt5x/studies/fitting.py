@@ -52,7 +52,7 @@ def bindings(work: Workload, setting: Setting) -> list[str]:
 
 @functools.lru_cache(maxsize=256)
 def _setting_that_fits(work: Workload, accelerator: Accelerator) -> Setting | None:
-    asked = wanted(work, accelerator.devices)
+    asked = wanted(work, accelerator.devices, accelerator.kind)
     memory = accelerator.device_memory
     if memory is None:
         asked.check()
@@ -65,8 +65,8 @@ def _setting_that_fits(work: Workload, accelerator: Accelerator) -> Setting | No
     return memory_plan.what_fits(work.model, asked, memory)
 
 
-def wanted(work: Workload, devices: int) -> Setting:
-    """What the stage's config asks for, on so many devices."""
+def wanted(work: Workload, devices: int, kind: str | None = None) -> Setting:
+    """What the stage's config asks for, on so many devices of a kind."""
     assert work.model is not None
     return Setting(
         devices=devices,
@@ -76,6 +76,7 @@ def wanted(work: Workload, devices: int) -> Setting:
         batch_size=work.batch_size,
         inputs=work.inputs,
         targets=work.targets,
+        target=memory_plan.target_of(kind),
     )
 
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mt5x import losses
+from mt5x import losses, target
 from mt5x.errors import UserError
 from mt5x.model import T5Config, Transformer, attention_kernels, attention_tiles, fused_attention
 from mt5x.model.fused_attention import Segments
+from mt5x.target import Target
 from tests.mt5x.networks import SMALL, initial_params, packed_batch, random_examples
 
 ON_GPU = jax.default_backend() == "gpu"
@@ -164,26 +165,25 @@ def test_the_network_s_loss_and_gradients_are_the_same(packed):
         assert np.linalg.norm(one - other) <= 2e-5 * np.linalg.norm(other)
 
 
-def test_it_serves_where_it_was_faster(monkeypatch):
+def test_it_serves_where_it_was_faster():
     half = dataclasses.replace(SMALL, dtype="bfloat16", head_dim=64)
     assert fused_attention.serves(half, 1024, 1024) == ON_GPU
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    monkeypatch.setattr(fused_attention, "compute_capability", lambda: 8.0)
-    assert not fused_attention.serves(half, 1024, 1024)
-    monkeypatch.setattr(fused_attention, "compute_capability", lambda: 9.0)
-    assert fused_attention.serves(half, 1024, 1024)
-    assert not fused_attention.serves(half, 1000, 1024)
-    assert not fused_attention.serves(half, 64, 64)
-    for change in ({"dtype": "float32"}, {"head_dim": 48}, {"attention_kernel": "xla"}):
-        assert not fused_attention.serves(dataclasses.replace(half, **change), 1024, 1024)
-    asked = dataclasses.replace(half, attention_kernel="fused")
-    assert fused_attention.serves(asked, 64, 64)
-    assert not fused_attention.serves(asked, 1, 64)
+    with target.planned(Target("gpu", compute_capability=8.0)):
+        assert not fused_attention.serves(half, 1024, 1024)
+    with target.planned(Target("gpu", compute_capability=9.0)):
+        assert fused_attention.serves(half, 1024, 1024)
+        assert not fused_attention.serves(half, 1000, 1024)
+        assert not fused_attention.serves(half, 64, 64)
+        for change in ({"dtype": "float32"}, {"head_dim": 48}, {"attention_kernel": "xla"}):
+            assert not fused_attention.serves(dataclasses.replace(half, **change), 1024, 1024)
+        asked = dataclasses.replace(half, attention_kernel="fused")
+        assert fused_attention.serves(asked, 64, 64)
+        assert not fused_attention.serves(asked, 1, 64)
 
 
-def test_what_the_kernel_of_a_gpu_does_not_take_is_refused_there(monkeypatch):
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    with pytest.raises(UserError, match=r"needs DTYPE='bfloat16'.*not float32 and 16"):
+def test_what_the_kernel_of_a_gpu_does_not_take_is_refused_there():
+    refused = pytest.raises(UserError, match=r"needs DTYPE='bfloat16'.*not float32 and 16")
+    with target.planned(Target("gpu")), refused:
         fused_attention.serves(FUSED, 1024, 1024)
 
 

@@ -49,7 +49,6 @@ def test_the_optimizer_begins_as_it_says():
     made = toy.model()
     state = train_state.init_state(made, make_mesh(1, 1), seed=0)
     expected = made.optimizer_def.init(state.params)
-    assert jax.tree.structure(expected) == jax.tree.structure(state.opt_state)
     jax.tree.map(np.testing.assert_array_equal, state.opt_state, expected)
 
 

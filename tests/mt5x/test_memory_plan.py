@@ -1,6 +1,7 @@
 """The plan's bytes are those of the shardings, near those of XLA, and its advice fits."""
 
 import dataclasses
+import json
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ from mt5x.model import T5Config, Transformer
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner, batch_parts, make_mesh
 from scripts import main
+from tests.mt5x import gpu_compiler
 from tests.mt5x.compiled_step import XXL
 
 SMALL = T5Config(
@@ -25,6 +27,9 @@ SMALL = T5Config(
     num_encoder_layers=2,
     num_decoder_layers=2,
 )
+
+
+UNROLLED = dataclasses.replace(XXL, scan_layers=False)
 
 
 def model(config: T5Config = XXL) -> EncoderDecoderModel:
@@ -158,6 +163,36 @@ TRUE_WIDTH = T5Config(
 )
 def test_so_it_is_at_mt5_small_s_width(setting, changes):
     check_peak(TRUE_WIDTH, setting, **changes)
+
+
+COMPILED_FOR_GPUS = json.loads(gpu_compiler.FILE.read_text())["peaks"]
+
+
+@pytest.mark.parametrize(
+    ("device", "name", "shape", "bindings", "peak"),
+    COMPILED_FOR_GPUS,
+    ids=[
+        " ".join([*case[:2], "x".join(map(str, case[2])), *case[3]]) for case in COMPILED_FOR_GPUS
+    ],
+)
+def test_so_it_is_at_full_size_on_a_gpu(device, name, shape, bindings, peak):
+    found = memory_of(*gpu_compiler.planned(device, name, tuple(shape), bindings))
+    assert found.total == pytest.approx(peak, rel=0.15)
+
+
+def test_a_gpu_is_planned_with_the_attention_that_it_will_use():
+    """Which holds no scores; several GPUs, and those before Hopper, hold them."""
+    one = Setting(1, batch_size=16, target=memory_plan.target_of("h200"))
+    activations = {
+        name: memory_of(model(UNROLLED), setting).activations
+        for name, setting in {
+            "h200": one,
+            "two of them": dataclasses.replace(one, devices=2, batch_size=32),
+            "a100": dataclasses.replace(one, target=memory_plan.target_of("a100")),
+        }.items()
+    }
+    assert activations["h200"] < 0.5 * activations["a100"]
+    assert activations["two of them"] == activations["a100"]
 
 
 def test_the_advice_fits_and_what_fits_is_left_alone():

@@ -400,7 +400,7 @@ def test_a_network_that_no_slice_holds_is_refused():
 
 def test_a_config_that_fits_is_left_alone_and_a_batch_that_does_not_divide_is_arranged():
     work = training()
-    assert fitting.fitted("a", work, V5E) == fitting.wanted(work, 8)
+    assert fitting.fitted("a", work, V5E) == fitting.wanted(work, 8, "v5e")
     odd = dataclasses.replace(work, batch_size=14)
     setting = fitting.fitted("a", odd, V5E)
     assert setting is not None
