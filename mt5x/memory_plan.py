@@ -26,6 +26,7 @@ from mt5x.layer_memory import layer_bytes, share_of
 from mt5x.model import T5Config
 from mt5x.model.config import REMAT_POLICIES
 from mt5x.models import EncoderDecoderModel
+from mt5x.optimizers import alike
 from mt5x.partitioning import Partitioner, divisors
 from mt5x.target import UNKNOWN, Target
 
@@ -144,7 +145,8 @@ def memory_of(model: EncoderDecoderModel, setting: Setting) -> Memory:
         # A part's gradients are added one by one to the sum.
         at_once = gradients + max(moments) - tables["embedding"]
     else:
-        at_once = max(*moments, gradients + _summed_over_devices(model, setting, tables))
+        end = _summed_over_devices(model, setting, tables) + _stacked(model, setting)
+        at_once = max(*moments, gradients + end)
     return Memory(
         parameters=parameters,
         optimizer=optimizer,
@@ -356,6 +358,14 @@ def _summed_over_devices(
     if setting.partitioner.fsdp_partitions > 1:
         return 2 * max(2 * tables["embedding"], tables["logits"])
     return _local_gradients(model, setting) + 2 * tables["embedding"]
+
+
+def _stacked(model: EncoderDecoderModel, setting: Setting) -> int:
+    """Bytes of what one GPU stacks of small parameters: they, their gradients, and they anew."""
+    if setting.target.platform != "gpu" or setting.mesh.size > 1:
+        return 0
+    sizes = _local_sizes(model, 1).values()
+    return 3 * sum(size for size in sizes if size < 4 * alike.LARGE)
 
 
 def _local_gradients(model: EncoderDecoderModel, setting: Setting, under: str = "") -> int:

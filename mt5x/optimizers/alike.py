@@ -19,8 +19,8 @@ from mt5x.partitioning import on_one_device
 
 Array = jax.Array
 
-# Numbers from which a parameter keeps a GPU busy by itself.
-LARGE = 2**24
+# Numbers from which a parameter keeps a GPU busy by itself. (Of 2^24, mt5-xl stacked 16 GiB.)
+LARGE = 2**22
 # Parameters of a stack; more would be one kernel with a great many arguments.
 AT_ONCE = 16
 
