@@ -22,6 +22,7 @@ from mt5x.target import Target
 _ARITHMETIC = frozenset(
     {"add", "sub", "mul", "div", "neg", "integer_pow", "broadcast_in_dim", "reshape", "squeeze"}
 )
+_MADE_AGAIN_ON_A_TPU = frozenset({"exp", "tanh", "integer_pow", "sub", "jit", "select_n"})
 # Other shapes of the same numbers.
 _VIEWS = frozenset({"reshape", "squeeze", "transpose", "broadcast_in_dim"})
 
@@ -142,9 +143,7 @@ def _left_to_backward(
         if isinstance(v, jax.extend.core.Var)
     }
     follows = {_origin(v, sources, _is_view) for v in _following(jaxpr, left - not_ours)}
-    if target.is_platform("gpu"):
-        # Computed again from its argument, within the kernel that wants it.
-        left = {v for v in left if v not in sources or sources[v].primitive is not jax.lax.exp_p}
+    left -= {v for v in left if v in sources and _is_made_again(sources[v], v in follows)}
     for value in {_origin(v, sources, _is_view) for v in left} - not_ours:
         size: Any = value.aval
         size_bytes = size.size * size.dtype.itemsize
@@ -170,6 +169,20 @@ def _origin(value: Any, sources: Mapping[Any, Any], at_no_cost: Callable[[Any], 
 def _is_multiple(eqn: Any) -> bool:
     scalars = sorted(v.aval.shape == () for v in eqn.invars)
     return eqn.primitive is jax.lax.mul_p and scalars == [False, True]
+
+
+def _is_made_again(eqn: Any, follows: bool) -> bool:
+    """Whether XLA computes it again within the kernel that wants it, as far as was seen.
+
+    A CPU keeps what has an exponential in it; a TPU keeps what products need and little else.
+    """
+    if target.is_platform("gpu"):
+        return eqn.primitive.name == "exp"
+    if target.is_platform("tpu"):
+        return eqn.primitive.name in _MADE_AGAIN_ON_A_TPU or (
+            follows and eqn.primitive.name != "div"
+        )
+    return False
 
 
 def _is_view(eqn: Any) -> bool:

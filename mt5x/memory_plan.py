@@ -45,8 +45,8 @@ _COMPUTE_CAPABILITIES = {
 
 _EMBEDDING = "token_embedder/embedding"
 
-# Arrays of the size of a layer's largest that its gradient has at once on a GPU, as compiled.
-_AT_ONCE_ON_A_GPU = 4
+# Arrays of the size of a layer's largest that its gradient has at once, as compiled for each.
+_GRADIENTS_AT_ONCE = {"gpu": 4, "tpu": 4}
 
 # Left to XLA and the runtime: code, collectives' buffers, fragmentation.
 USABLE = 0.9
@@ -136,8 +136,9 @@ def memory_of(model: EncoderDecoderModel, setting: Setting) -> Memory:
     kept, at_work = _activations(config, setting, _layers_going_backward(model))
     logits, tables = _logits(config, setting), _table_gradients(model, setting)
     # The gradient of the embedding starts as zeros, which XLA makes when it likes.
+    gathered = tables["embedding"] if _gathers_for_long(model, setting) else 0
     moments = [
-        sum(kept.values()) + logits + tables["embedding"],
+        gathered + sum(kept.values()) + logits + tables["embedding"],
         sum(kept.values()) + at_work["decoder"] + sum(tables.values()),
         kept["encoder"] + at_work["encoder"] + _local_gradients(model, setting, "decoder"),
     ]
@@ -295,12 +296,12 @@ def _activations(
         kept = layer_bytes(share, kind, setting.inputs, setting.targets, _of_one(setting))
         left[kind] = count * kept[policy].of(rows)
         # Going backward, a layer has what was kept or is computed again, and the gradients of its
-        # largest array: a GPU, which works on many at once, has several.
+        # largest array: accelerators, which work on many at once, have several.
         again = kept["none"].of(rows) - kept[policy].of(rows)
         if policy != "none":
             again -= rows * kept["none"].cheap
         gradients = rows * kept["none"].largest
-        gradients *= _AT_ONCE_ON_A_GPU if setting.target.platform == "gpu" else 1
+        gradients *= _GRADIENTS_AT_ONCE.get(setting.target.platform, 1)
         at_work[kind] = again + gradients if count else 0
     return left, at_work
 
@@ -351,13 +352,22 @@ def _summed_over_devices(
 
     That is what goes into the sum, and what the embedding gets from the inputs and from the
     targets, which are summed apart. Over 'fsdp' gradients are split as they are summed, one after
-    another, and the worst is the embedding's.
+    another, and the worst is the embedding's; but a TPU, unless it loops over the layers, sums all
+    in the end, with both tables still gathered.
     """
     if partitioning.batch_parts(setting.mesh) == 1:
         return 0
+    if _gathers_for_long(model, setting):
+        return _local_gradients(model, setting) + 2 * sum(tables.values())
     if setting.partitioner.fsdp_partitions > 1:
         return 2 * max(2 * tables["embedding"], tables["logits"])
     return _local_gradients(model, setting) + 2 * tables["embedding"]
+
+
+def _gathers_for_long(model: EncoderDecoderModel, setting: Setting) -> bool:
+    """Whether what is split over 'fsdp' is gathered at the beginning and summed in the end."""
+    split = setting.partitioner.fsdp_partitions > 1 and setting.target.platform == "tpu"
+    return split and not model.module.config.scan_layers
 
 
 def _stacked(model: EncoderDecoderModel, setting: Setting) -> int:
