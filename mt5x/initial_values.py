@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
 from jax.sharding import NamedSharding
 
+from mt5x.model import drawn
 from mt5x.model.drawn import Drawn, Initializer
 from mt5x.models import EncoderDecoderModel
 
@@ -52,7 +53,8 @@ def draw(
 
 def _init(model: EncoderDecoderModel, key: jax.Array) -> Any:
     tokens = jnp.ones((1, 1), jnp.int32)
-    variables = model.module.init({"params": key}, tokens, tokens, tokens, enable_dropout=False)
+    with drawn.noted():
+        variables = model.module.init({"params": key}, tokens, tokens, tokens, enable_dropout=False)
     return variables["params"]
 
 
@@ -83,7 +85,7 @@ def _compiled_keys(model: EncoderDecoderModel) -> Callable[[jax.Array], dict[str
 def _compiled_draw(
     init: Initializer, shape: tuple[int, ...], sharding: NamedSharding
 ) -> Callable[[Any], jax.Array]:
-    def drawn(key_data: jax.Array) -> jax.Array:
+    def value(key_data: jax.Array) -> jax.Array:
         layers = key_data.shape[:-1]
         one = functools.partial(init, shape=shape[len(layers) :], dtype=jnp.float32)
         of_all: Any = lambda data: one(jax.random.wrap_key_data(data))  # noqa: E731
@@ -91,7 +93,7 @@ def _compiled_draw(
             of_all = jax.vmap(of_all)
         return of_all(key_data)
 
-    return jax.jit(drawn, out_shardings=sharding)
+    return jax.jit(value, out_shardings=sharding)
 
 
 def _on_host() -> contextlib.AbstractContextManager[Any]:

@@ -22,9 +22,10 @@ from mt5x.target import Target
 _ARITHMETIC = frozenset(
     {"add", "sub", "mul", "div", "neg", "integer_pow", "broadcast_in_dim", "reshape", "squeeze"}
 )
-_MADE_AGAIN_ON_A_TPU = frozenset({"exp", "tanh", "integer_pow", "sub", "jit", "select_n"})
 # Other shapes of the same numbers.
 _VIEWS = frozenset({"reshape", "squeeze", "transpose", "broadcast_in_dim"})
+# What softmax, masks ('jit' is that of `jnp.where`) and activations are made of.
+_MADE_AGAIN_ON_A_TPU = frozenset({"exp", "tanh", "integer_pow", "sub", "jit", "select_n"})
 
 
 def share_of(config: T5Config, parts: int) -> T5Config:
@@ -172,9 +173,10 @@ def _is_multiple(eqn: Any) -> bool:
 
 
 def _is_made_again(eqn: Any, follows: bool) -> bool:
-    """Whether XLA computes it again within the kernel that wants it, as far as was seen.
+    """Whether XLA computes it again within the kernel that wants it.
 
-    A CPU keeps what has an exponential in it; a TPU keeps what products need and little else.
+    Read off what its compilers assign (tests/mt5x/device_compiler.py): a CPU keeps all, a GPU makes
+    exponentials again, a TPU keeps what products need and little else.
     """
     if target.is_platform("gpu"):
         return eqn.primitive.name == "exp"

@@ -77,7 +77,7 @@ def test_published_parameter_counts(size):
     )
     ids = jnp.ones((1, 2), jnp.int32)
     shapes = jax.eval_shape(lambda k: Transformer(config).init(k, ids, ids, ids), jax.random.key(0))
-    assert sum(x.size for x in jax.tree.leaves(nn.unbox(shapes))) == PUBLISHED_SIZES[size]
+    assert sum(x.size for x in jax.tree.leaves(shapes)) == PUBLISHED_SIZES[size]
 
 
 @pytest.mark.parametrize("seed", range(3))
