@@ -87,10 +87,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_disk_that_fills_stops_the_run_which_goes_on_when_there_is_space(tmp_path, small_disk):
-    with pytest.raises(UserError, match=r"disk of .* is full.*checkpoint_1 is whole"):
+    with pytest.raises(UserError, match=r"disk of .* is full") as told:
         run(small_disk, 4, period=1)
     gc.collect()
-    assert native.steps(small_disk) == {1}
+    newest = native.newest(small_disk)
+    assert newest is not None
+    assert f"({newest.name} is whole)" in str(told.value)
     assert not list(small_disk.glob("*tmp*"))
     subprocess.run(["mount", "-o", "remount,size=100m", str(small_disk)], check=True)
     assert losses(run(small_disk, 4, period=1)) == losses(run(tmp_path / "undisturbed", 4))
@@ -125,5 +127,8 @@ def test_a_full_disk_is_one_line_to_the_end_of_the_process(small_disk):
     done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
     lines = done.stderr.partition("imported\n")[2].splitlines()
     assert len(lines) == 1, done.stderr
-    assert "checkpoint_1 is whole" in lines[0]
+    # Orbax writes more on a busy machine, so how many there is room for is not certain.
+    newest = native.newest(small_disk)
+    assert newest is not None
+    assert f"({newest.name} is whole)" in lines[0]
     assert done.returncode == 0
