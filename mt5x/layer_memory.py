@@ -71,7 +71,6 @@ def layer_bytes(
 
 
 def _layer_bytes(config: T5Config, kind: str, inputs: int, targets: int) -> dict[str, Kept]:
-
     def array(*dims: int, dtype: Any = config.dtype) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(dims, dtype)
 

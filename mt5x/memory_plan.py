@@ -135,8 +135,8 @@ def memory_of(model: EncoderDecoderModel, setting: Setting) -> Memory:
     gradients -= _spared(model, setting)
     kept, at_work = _activations(config, setting, _layers_going_backward(model))
     logits, tables = _logits(config, setting), _table_gradients(model, setting)
-    # The gradient of the embedding starts as zeros, which XLA makes when it likes.
     gathered = tables["embedding"] if _gathers_for_long(model, setting) else 0
+    # The gradient of the embedding starts as zeros, which XLA makes when it likes.
     moments = [
         gathered + sum(kept.values()) + logits + tables["embedding"],
         sum(kept.values()) + at_work["decoder"] + sum(tables.values()),
@@ -186,8 +186,10 @@ def capacity(device: str | None, memory: str | None) -> int | None:
 
 def target_of(device: str | None) -> Target:
     """What a step is traced for that will run on a device of `DEVICE_MEMORY_GIB`, or on a 'cpu'."""
-    if device is None or device == "cpu":
-        return UNKNOWN if device is None else Target(device)
+    if device is None:
+        return UNKNOWN
+    if device == "cpu":
+        return Target("cpu")
     if device not in _COMPUTE_CAPABILITIES:
         return Target("tpu")
     memory = int(gpu_memory.SHARE * DEVICE_MEMORY_GIB[device] * GIB)

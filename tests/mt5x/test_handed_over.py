@@ -18,13 +18,12 @@ from mt5x.launch.job import Ended, Job, JobFailed, tell
 from mt5x.launch.on_cluster import OnCluster
 from mt5x.launch.on_slice import OnSlice
 from mt5x.studies import accelerators, handed_over, store
-from mt5x.studies.plan import Study, Transfer
+from mt5x.studies.plan import Study
 from mt5x.studies.results import ResultRow, read_rows, write_rows
 from mt5x.studies.store import Figures
 from scripts import main
 from tests.conftest import REPOSITORY
-
-LENGTHS = {"inputs": 8, "targets": 8}
+from tests.mt5x.toy_study import PANX, study_in
 
 
 @pytest.fixture(autouse=True)
@@ -35,29 +34,7 @@ def _clean_gin():
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    return Study(
-        name="toy",
-        question="?",
-        model="t5x_configs/models/mt5_tiny.gin",
-        data_dir=str(tmp_path / "data"),
-        output_dir=str(tmp_path / "out"),
-        transfers=[
-            Transfer(
-                task="panx",
-                languages=["fi", "en"],
-                mixture="panx_zeroshot.{source}",
-                train_task="panx_train.{language}",
-                eval_task="panx_eval.{language}",
-            )
-        ],
-        pretraining={
-            "TRAIN_STEPS": 1,
-            "MIXTURE_OR_TASK_NAME": "mc4_span_corruption",
-            "TASK_FEATURE_LENGTHS": LENGTHS,
-        },
-        lm_statistics={"LANGUAGES": ["en"], "TASK_FEATURE_LENGTHS": LENGTHS},
-        finetuning={"TRAIN_STEPS_RELATIVE": 1, "TASK_FEATURE_LENGTHS": LENGTHS},
-    )
+    return study_in(tmp_path, transfers=[dataclasses.replace(PANX, languages=["fi", "en"])])
 
 
 def baseline(title: str) -> Figures:

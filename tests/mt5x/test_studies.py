@@ -13,18 +13,11 @@ from mt5x import config
 from mt5x.errors import UserError
 from mt5x.studies import jobs, runner
 from mt5x.studies.expansion import expand
-from mt5x.studies.plan import Study, Transfer
+from mt5x.studies.plan import Study
 from mt5x.studies.results import ResultRow, read_rows, write_rows
 from mt5x.studies.store import Figures
 from tests.mt5x import toy
-
-PANX = Transfer(
-    task="panx",
-    languages=["en", "fi"],
-    mixture="panx_zeroshot.{source}",
-    train_task="panx_train.{language}",
-    eval_task="panx_eval.{language}",
-)
+from tests.mt5x.toy_study import study_in
 
 
 @pytest.fixture(autouse=True)
@@ -35,22 +28,7 @@ def _clean_gin():
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    lengths = {"inputs": 8, "targets": 8}
-    return Study(
-        name="toy",
-        question="?",
-        model="t5x_configs/models/mt5_tiny.gin",
-        data_dir=str(tmp_path / "data"),
-        output_dir=str(tmp_path / "out"),
-        transfers=[PANX],
-        pretraining={
-            "TRAIN_STEPS": 1,
-            "MIXTURE_OR_TASK_NAME": "mc4_span_corruption",
-            "TASK_FEATURE_LENGTHS": lengths,
-        },
-        lm_statistics={"LANGUAGES": ["en"], "TASK_FEATURE_LENGTHS": lengths},
-        finetuning={"TRAIN_STEPS_RELATIVE": 1, "TASK_FEATURE_LENGTHS": lengths},
-    )
+    return study_in(tmp_path)
 
 
 class Recorder:
