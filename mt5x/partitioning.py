@@ -182,6 +182,36 @@ def constrain(x: jax.Array, names: tuple[str | None, ...]) -> jax.Array:
     return jax.lax.with_sharding_constraint(x, spec)
 
 
+def on_each_device(
+    function: Callable[..., jax.Array],
+    names: Sequence[tuple[str | None, ...]],
+    result: int,
+) -> Callable[..., jax.Array]:
+    """`function` of the part of each array that a device has, for what XLA cannot split.
+
+    Args:
+      function: of arrays, or None in their place, that computes each part by itself.
+      names: the logical axis of each dimension of each argument.
+      result: the argument as which the result is split.
+    """
+    if on_one_device():
+        return function
+    mesh = jax.sharding.get_abstract_mesh()
+
+    def on_mesh(*arrays: jax.Array | None) -> jax.Array:
+        specs = [
+            P() if array is None else spec_of(axes, array.shape, mesh.shape, _RULES)
+            for axes, array in zip(names, arrays, strict=True)
+        ]
+        # What all devices have whole is not checked to be the same.
+        split = jax.shard_map(
+            function, in_specs=tuple(specs), out_specs=specs[result], check_vma=False
+        )
+        return split(*arrays)
+
+    return on_mesh
+
+
 def gathered(names: tuple[str | None, ...]) -> tuple[str | None, ...]:
     """The logical axes of a parameter in use: no longer split over 'fsdp'."""
     return tuple(None if name == "embed" else name for name in names)

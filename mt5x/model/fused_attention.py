@@ -17,7 +17,7 @@ from mt5x.errors import UserError
 from mt5x.model import attention_kernels as kernels
 from mt5x.model.attention_tiles import TILE, cut
 from mt5x.model.config import T5Config
-from mt5x.partitioning import on_one_device
+from mt5x.partitioning import on_each_device
 
 Array = jax.Array
 
@@ -50,7 +50,7 @@ class Segments:
 def serves(config: T5Config, queries: int, keys: int) -> bool:
     """Whether attention of so many positions to so many goes through the kernel.
 
-    `config.attention_kernel` says; 'auto' takes it where it was measured to be faster: on one GPU
+    `config.attention_kernel` says; 'auto' takes it where it was measured to be faster: on GPUs
     of Hopper's kind or newer, in bfloat16, from `SHORTEST` keys on. Off a GPU, 'fused' runs the
     kernel's programs one after another: for tests, slowly.
 
@@ -71,7 +71,6 @@ def serves(config: T5Config, queries: int, keys: int) -> bool:
     if config.attention_kernel == "fused":
         return whole
     measured = on_gpu and target.current().compute_capability >= _COMPUTE_CAPABILITY
-    measured = measured and on_one_device()
     return measured and taken and whole and keys >= SHORTEST
 
 
@@ -101,8 +100,14 @@ def attend(
             seen = np.tri(bias.shape[2], dtype=np.bool_)[None, None]
             bias = jnp.where(seen, bias, jnp.asarray(_HIDDEN, bias.dtype))
         bias = bias[0].astype(query.dtype)
-    factors = kernels.Factors(query, key, value, bias, kept)
-    return _attend(factors, segments.query, segments.key)
+    vectors, positions = ("batch", "length", "heads", "kv"), ("batch", "length")
+    axes = (*(vectors,) * 3, ("heads", None, None), ("batch", "heads", None), *(positions,) * 2)
+    split = on_each_device(_attend_by_parts, axes, result=0)
+    return split(query, key, value, bias, kept, segments.query, segments.key)
+
+
+def _attend_by_parts(*arrays: Any) -> Array:
+    return _attend(kernels.Factors(*arrays[:5]), *arrays[5:])
 
 
 @jax.custom_vjp

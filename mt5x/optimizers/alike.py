@@ -2,8 +2,10 @@
 
 Adafactor makes a dozen passes over each parameter, and most of a network's matrices are so small
 that a GPU takes longer to start a pass than to do it: on an H200 the 3,400 kernels of mt5-base's
-update took 8.6 ms, a tenth of a step, where the bytes are worth 2. Other devices gain nothing by
-it, and arrays that are split over devices are best left where they are.
+update took 8.6 ms, a tenth of a step, where the bytes are worth 2. Parameters of one kind are split
+over devices alike, and so are their stacks: nothing is moved, and what devices sum of each, such as
+Adafactor's means, they sum at once (of mt5-small over 8 GPUs' 'fsdp', 15 times a step and not 149).
+Other devices gain nothing by it.
 """
 
 from collections import defaultdict
@@ -15,7 +17,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from mt5x import target
-from mt5x.partitioning import on_one_device
 
 Array = jax.Array
 
@@ -32,7 +33,7 @@ def groups(kinds: Sequence[Hashable | None], params: Sequence[Array]) -> list[li
         kinds: what must be the same for one update to serve; None stays alone.
         params: the parameters.
     """
-    if not target.is_platform("gpu") or not on_one_device():
+    if not target.is_platform("gpu"):
         return [[place] for place in range(len(params))]
     alike: dict[Hashable, list[int]] = defaultdict(list)
     for place, (kind, param) in enumerate(zip(kinds, params, strict=True)):

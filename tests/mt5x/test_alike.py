@@ -4,7 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
 
+from mt5x import partitioning
 from mt5x.optimizers import Adafactor, AdamW, alike
 from mt5x.optimizers.row_gradient import RowGradient
 
@@ -25,18 +28,24 @@ def tree(seed: int, size: float = 1.0) -> dict[str, jax.Array]:
     }
 
 
+def whole_gradients(seed: int) -> dict[str, jax.Array]:
+    return tree(seed, 0.1)
+
+
 def gradients(seed: int) -> dict[str, jax.Array | RowGradient]:
-    grads: dict[str, jax.Array | RowGradient] = {**tree(seed, 0.1)}
+    grads: dict[str, jax.Array | RowGradient] = {**whole_gradients(seed)}
     rows = np.random.default_rng(seed).normal(size=(3, 130))
     grads["embedding"] = RowGradient(jnp.asarray([2, 7, 300]), jnp.asarray(rows, jnp.float32))
     return grads
 
 
-def two_steps(optimizer):
+def two_steps(optimizer, gradients=gradients, update=None):
     params = tree(0)
     state = optimizer.init(params)
     for seed in (1, 2):
-        params, state, squares = optimizer.measured_update(gradients(seed), state, params, 1e-2)
+        params, state, squares = (update or optimizer.measured_update)(
+            gradients(seed), state, params, jnp.float32(1e-2)
+        )
     return params, state, squares
 
 
@@ -52,6 +61,31 @@ def test_a_stack_is_updated_as_its_parameters_are(optimizer, monkeypatch):
     together = two_steps(optimizer)
     for one, other in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+
+
+def test_so_is_one_that_is_split_over_devices(monkeypatch):
+    """And each parameter, with its slots, stays split as it was."""
+    mesh, optimizer = partitioning.make_mesh(2, 2, 2), Adafactor()
+    whole = partitioning.replicated(mesh)
+    places = {
+        name: NamedSharding(mesh, P("fsdp", "model")) if len(shape) == 2 else whole
+        for name, shape in SHAPES.items()
+    }
+    slots = partitioning.optimizer_shardings(optimizer.slot_axes, tree(0), places, mesh)
+    split = jax.jit(
+        optimizer.measured_update,
+        in_shardings=(places, slots, places, whole),
+        out_shardings=(places, slots, whole),
+    )
+    alone = two_steps(optimizer, whole_gradients)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    together = two_steps(optimizer, whole_gradients, split)
+    for one, other in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    stacked = jax.make_jaxpr(optimizer.measured_update)(
+        whole_gradients(1), optimizer.init(tree(0)), tree(0), 1e-2
+    )
+    assert "optimization_barrier" in str(stacked)
 
 
 def test_only_small_parameters_of_one_kind_and_shape_are_together(monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mt5x import losses, target
+from mt5x import losses, partitioning, target
 from mt5x.errors import UserError
 from mt5x.model import T5Config, Transformer, attention_kernels, attention_tiles, fused_attention
 from mt5x.model.fused_attention import Segments
@@ -161,6 +161,32 @@ def test_the_network_s_loss_and_gradients_are_the_same(packed):
     params = initial_params(Transformer(plain), seed=0)
     wanted = loss_and_gradients(plain, params, batch)
     found = loss_and_gradients(dataclasses.replace(plain, attention_kernel="fused"), params, batch)
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        assert np.linalg.norm(one - other) <= 2e-5 * np.linalg.norm(other)
+
+
+@pytest.mark.skipif(ON_GPU, reason="of the eight devices that a CPU can be")
+@pytest.mark.parametrize("sizes", [(8, 1), (2, 2, 2), (2, 4)], ids=["8x1x1", "2x2x2", "2x1x4"])
+def test_several_devices_compute_their_rows_and_heads(sizes, monkeypatch):
+    """Result and gradients as on one; of 2 heads on 4 devices, each computes both."""
+    mesh = partitioning.make_mesh(*sizes)
+    seen, forward = set(), attention_kernels.forward
+
+    def noting(factors: Any, *rest: Any) -> Any:
+        seen.add(factors.query.shape)
+        return forward(factors, *rest)
+
+    rows = random_examples(0, 16, 9, 5)
+    batch = packed_batch([rows[i : i + 2] for i in range(0, 16, 2)], 64, 64)
+    params = initial_params(Transformer(FUSED), seed=0)
+    wanted = loss_and_gradients(FUSED, params, batch)
+    monkeypatch.setattr(attention_kernels, "forward", noting)
+    with partitioning.on_mesh(mesh):
+        placed = jax.device_put(batch, partitioning.batch_sharding(mesh))
+        everywhere = jax.device_put(params, partitioning.replicated(mesh))
+        found = loss_and_gradients(FUSED, everywhere, placed)
+    heads = HEADS // sizes[1] or HEADS
+    assert seen == {(8 // partitioning.batch_parts(mesh), 64, heads, HEAD_DIM)}
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         assert np.linalg.norm(one - other) <= 2e-5 * np.linalg.norm(other)
 
