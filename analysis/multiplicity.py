@@ -1,5 +1,6 @@
 """p-values of many features at once: what is left of them when one counts how many were tried."""
 
+import gc
 from collections.abc import Sequence
 
 METHODS = {
@@ -22,5 +23,10 @@ def adjusted(p_values: Sequence[float | None], method: str) -> list[float | None
     known = [p for p in p_values if p is not None]
     if not known:
         return [None] * len(p_values)
-    found = iter(multipletests(known, method=method)[1].tolist())
+    # It collects garbage, which takes half a second where TensorFlow is loaded: nothing is found.
+    gc.freeze()
+    try:
+        found = iter(multipletests(known, method=method)[1].tolist())
+    finally:
+        gc.unfreeze()
     return [None if p is None else next(found) for p in p_values]

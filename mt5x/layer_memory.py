@@ -22,6 +22,7 @@ from mt5x.target import Target
 _ARITHMETIC = frozenset(
     {"add", "sub", "mul", "div", "neg", "integer_pow", "broadcast_in_dim", "reshape", "squeeze"}
 )
+_CASTS = frozenset({"convert_element_type"})
 # Other shapes of the same numbers.
 _VIEWS = frozenset({"reshape", "squeeze", "transpose", "broadcast_in_dim"})
 # What softmax, masks ('jit' is that of `jnp.where`) and activations are made of.
@@ -143,7 +144,11 @@ def _left_to_backward(
         if isinstance(v, jax.extend.core.Var)
     }
     follows = {_origin(v, sources, _is_view) for v in _following(jaxpr, left - not_ours)}
-    left -= {v for v in left if v in sources and _is_made_again(sources[v], v in follows)}
+    left -= {
+        v
+        for v in left
+        if v in sources and v.aval.shape not in kernels and _is_made_again(sources[v], v in follows)
+    }
     for value in {_origin(v, sources, _is_view) for v in left} - not_ours:
         size: Any = value.aval
         size_bytes = size.size * size.dtype.itemsize
@@ -178,7 +183,7 @@ def _is_made_again(eqn: Any, follows: bool) -> bool:
     exponentials again, a TPU keeps what products need and little else.
     """
     if target.is_platform("gpu"):
-        return eqn.primitive.name == "exp"
+        return eqn.primitive.name == "exp" or (follows and eqn.primitive.name in _CASTS)
     if target.is_platform("tpu"):
         return eqn.primitive.name in _MADE_AGAIN_ON_A_TPU or (
             follows and eqn.primitive.name != "div"
@@ -195,7 +200,7 @@ def _is_view(eqn: Any) -> bool:
 
 def _of_these_alone(jaxpr: Any, inputs: set[Any]) -> set[Any]:
     """What is computed from these inputs, and constants, alone."""
-    found = set(inputs)
+    found = inputs | set(jaxpr.constvars)
     for eqn in jaxpr.eqns:
         arrays = [v for v in eqn.invars if isinstance(v, jax.extend.core.Var)]
         if found.issuperset(arrays):
@@ -204,18 +209,22 @@ def _of_these_alone(jaxpr: Any, inputs: set[Any]) -> set[Any]:
 
 
 def _following(jaxpr: Any, values: set[Any]) -> set[Any]:
-    """Those of the values that follow by arithmetic from the others and from what came in."""
-    sources = {v: eqn for eqn in jaxpr.eqns for v in eqn.outvars}
+    """Those of the values that follow by arithmetic from the others and from what came in.
 
-    def is_arithmetic(value: Any) -> bool:
-        return value in sources and sources[value].primitive.name in _ARITHMETIC
-
-    there = {*jaxpr.invars, *jaxpr.constvars, *(v for v in values if not is_arithmetic(v))}
+    On a GPU casts are arithmetic, too, and so are found: the normalised, which follow from sums.
+    """
+    on_gpu = target.is_platform("gpu")
+    arithmetic = _ARITHMETIC | (_CASTS if on_gpu else frozenset())
+    there, found = {*jaxpr.invars, *jaxpr.constvars}, set()
     for eqn in jaxpr.eqns:
         arrays = [v for v in eqn.invars if isinstance(v, jax.extend.core.Var)]
-        if eqn.primitive.name in _ARITHMETIC and there.issuperset(arrays):
+        kept = values.intersection(eqn.outvars)
+        if eqn.primitive.name in arithmetic and there.issuperset(arrays):
             there.update(eqn.outvars)
-    return {v for v in values if is_arithmetic(v) and v in there}
+            found |= kept
+        elif on_gpu or eqn.primitive.name not in arithmetic:
+            there |= kept
+    return found
 
 
 def _in_order(function: Any, masks: Any, x: Any, params: Any, shared: Any) -> Any:

@@ -8,8 +8,9 @@ import jax
 
 from mt5x import path_patterns, train_state
 from mt5x.measured_memory import Allocation
-from mt5x.memory_plan import Memory, Setting
+from mt5x.memory_plan import Memory
 from mt5x.models import EncoderDecoderModel
+from mt5x.step_setting import Setting
 
 
 def page(model: EncoderDecoderModel, setting: Setting, needed: Memory) -> str:

@@ -66,17 +66,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the plan; exit code 1 where it does not fit."""
-    from mt5x import memory_plan, plan_page
+    from mt5x import device_kinds, memory_plan, plan_page
     from mt5x.errors import UserError
     from mt5x.partitioning import Partitioner
+    from mt5x.step_setting import Setting
 
     for name in ("devices", "batch_size", "inputs", "targets"):
         if getattr(args, name) < 1:
             raise UserError(f"--{name}={getattr(args, name)} must be 1 or more")
-    memory = memory_plan.capacity(args.device, args.memory)
+    memory = device_kinds.capacity(args.device, args.memory)
     model = named_model.load(args.model, args.gin_bindings)
     config = model.module.config
-    setting = memory_plan.Setting(
+    setting = Setting(
         devices=args.devices,
         partitioner=Partitioner(args.num_partitions, args.fsdp_partitions),
         remat_policy=args.remat_policy or config.remat_policy,
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         batch_size=args.batch_size,
         inputs=args.inputs,
         targets=args.targets,
-        target=memory_plan.target_of(args.device),
+        target=device_kinds.target_of(args.device),
     )
     needed = memory_plan.memory_of(model, setting)
     print(plan_page.page(model, setting, needed))
@@ -113,7 +114,7 @@ def _compiled(model: Any, setting: Any) -> str:
 
     Args:
       model: an `EncoderDecoderModel`.
-      setting: a `memory_plan.Setting`.
+      setting: a `Setting`.
 
     Raises:
       UserError: the machine has too few, and their number is settled.

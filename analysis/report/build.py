@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.report import tables, together_tables
+from analysis.report import made_from, tables, together_tables
 from analysis.report.findings import Findings, find
 from analysis.results_table import write_parquet
 from mt5x.errors import UserError
@@ -15,7 +15,8 @@ from mt5x.whole_file import write_whole
 
 QUESTION = "What carries over from one language to another?"
 
-_OWNED = ("figures", "tables", "results.parquet", "index.html")
+_MADE_FROM = "made_from.txt"
+_OWNED = ("figures", "tables", "results.parquet", _MADE_FROM, "index.html")
 """What a report consists of; the page comes last, so that a page never lacks its tables."""
 
 
@@ -30,7 +31,7 @@ def build_report(
     """Writes `index.html`, `tables/*.csv`, `figures/*.svg|png` and `results.parquet`.
 
     The page holds everything it shows and asks the network for nothing. An earlier report in
-    `out_dir` is replaced; other files there are left alone.
+    `out_dir` is replaced, unless it was made from the same; other files there are left alone.
 
     Args:
       results: the result table, JSON lines of `mt5x.studies.results.ResultRow`, or several that
@@ -54,17 +55,30 @@ def build_report(
     if data_dir is not None and not Path(data_dir).is_dir():
         raise UserError(f"there is no folder {data_dir}; --data-dir is where the data sets lie")
     paths = [results] if isinstance(results, str | os.PathLike) else results
-    findings = find(read_rows(*paths), data_dir, stage, wals_dir=wals_dir)
+    rows = read_rows(*paths)
+    folders = [Path(folder) for folder in (data_dir, wals_dir) if folder is not None]
+    digest = made_from.digest(paths, folders, data_dir, title, stage, wals_dir)
+    if _is_made_from(digest, out):
+        return out / "index.html"
+    findings = find(rows, data_dir, stage, wals_dir=wals_dir)
 
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
     try:
         partial.chmod(0o755)  # mkdtemp's 0700 would keep a web server out.
         _write(findings, partial, title or QUESTION)
+        write_whole(partial / _MADE_FROM, digest + "\n")
         _put_in_place(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return out / "index.html"
+
+
+def _is_made_from(digest: str, out: Path) -> bool:
+    """Whether a whole report is there, made from the same."""
+    if not all((out / owned).exists() for owned in _OWNED):
+        return False
+    return (out / _MADE_FROM).read_text(encoding="utf-8").strip() == digest
 
 
 def _write(findings: Findings, folder: Path, title: str) -> None:

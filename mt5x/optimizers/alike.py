@@ -46,10 +46,16 @@ def groups(kinds: Sequence[Hashable | None], params: Sequence[Array]) -> list[li
     ]
 
 
-def stacked(trees: Sequence[Any]) -> Any:
-    """One tree of the arrays of several, along a new first axis."""
+def stacked(grads: Sequence[Array], held: Sequence[Any]) -> tuple[Array, Any]:
+    """The gradients of several parameters, and the trees held of each, along a new first axis."""
+    # Not before there is a gradient: else XLA stacks parameters as the step begins.
+    first, held = lax.optimization_barrier((grads[0], list(held)))
+    trees = list(zip([first, *grads[1:]], held, strict=True))
     # Made once, and not again by each pass that reads it.
-    return lax.optimization_barrier(jax.tree.map(lambda *arrays: jnp.stack(arrays), *trees))
+    made: tuple[Array, Any] = lax.optimization_barrier(
+        jax.tree.map(lambda *arrays: jnp.stack(arrays), *trees)
+    )
+    return made
 
 
 def unstacked(tree: Any, count: int) -> list[Any]:

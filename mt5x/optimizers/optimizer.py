@@ -138,10 +138,12 @@ class Optimizer(abc.ABC):
             one = self.update_one(path, grad, slots, param, step, rate)
             return [one[:2]], one[2]
 
-        def update(grad: Array, slots: Slots, param: Array) -> tuple[Array, Slots, Squares]:
-            return self.update_one(path, grad, slots, param, step, rate)
+        def update(grad: Array, held: tuple[Slots, Array]) -> tuple[Array, Slots, Squares]:
+            return self.update_one(path, grad, *held, step, rate)
 
-        *new, squares = jax.vmap(update)(*alike.stacked([rest for _, *rest in own]))
+        grads = [values(grad) for _, grad, *_ in own]
+        held = [(slots, param) for *_, slots, param in own]
+        *new, squares = jax.vmap(update)(*alike.stacked(grads, held))
         pairs: list[tuple[Array, Slots]] = alike.unstacked(tuple(new), len(own))
         return pairs, Squares(*map(jnp.sum, squares))
 

@@ -23,8 +23,8 @@ import dataclasses
 import re
 
 from mt5x import hardware
+from mt5x.device_kinds import DEVICE_MEMORY_GIB, GIB
 from mt5x.errors import UserError, nearest
-from mt5x.memory_plan import DEVICE_MEMORY_GIB, GIB
 
 DOLLARS_PER_CHIP_HOUR = {
     "v4": 3.22, "v5e": 1.20, "v5p": 4.20, "v6e": 2.70,

@@ -17,9 +17,10 @@ _COUNTED = (
 )  # fmt: skip
 # What no number depends on; of `mt5x.studies` the two above aside.
 _LEFT_OUT = (
-    "mt5x.anomaly", "mt5x.benchmarks", "mt5x.compilation_cache", "mt5x.curve", "mt5x.errors",
-    "mt5x.hardware", "mt5x.launch", "mt5x.memory_plan", "mt5x.metrics_log", "mt5x.plan_page",
-    "mt5x.progress", "mt5x.run_record", "mt5x.studies", "mt5x.throughput",
+    "mt5x.anomaly", "mt5x.benchmarks", "mt5x.compilation_cache", "mt5x.curve", "mt5x.device_kinds",
+    "mt5x.errors", "mt5x.gradient_memory", "mt5x.hardware", "mt5x.launch", "mt5x.layer_memory",
+    "mt5x.memory_plan", "mt5x.metrics_log", "mt5x.plan_page", "mt5x.progress", "mt5x.run_record",
+    "mt5x.step_setting", "mt5x.studies", "mt5x.throughput",
     "tasks.errors", "tasks.importers", "tasks.inspection", "tasks.sample_world",
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from mt5x import flops
 from mt5x.errors import UserError
-from mt5x.memory_plan import Setting
+from mt5x.step_setting import Setting
 from mt5x.studies import workload
 from mt5x.studies.accelerators import Accelerator
 from mt5x.studies.workload import Workload

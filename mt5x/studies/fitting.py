@@ -3,10 +3,10 @@
 import dataclasses
 import functools
 
-from mt5x import memory_plan, plan_page
+from mt5x import device_kinds, memory_plan, plan_page
 from mt5x.errors import UserError
-from mt5x.memory_plan import Setting
 from mt5x.partitioning import Partitioner, divisors
+from mt5x.step_setting import Setting
 from mt5x.studies import accelerators
 from mt5x.studies.accelerators import Accelerator
 from mt5x.studies.workload import Workload
@@ -76,7 +76,7 @@ def wanted(work: Workload, devices: int, kind: str | None = None) -> Setting:
         batch_size=work.batch_size,
         inputs=work.inputs,
         targets=work.targets,
-        target=memory_plan.target_of(kind),
+        target=device_kinds.target_of(kind),
     )
 
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from mt5x import config
-from mt5x.memory_plan import Setting
+from mt5x.step_setting import Setting
 from mt5x.studies import cost, fitting, workload
 from mt5x.studies.accelerators import Accelerator
 from mt5x.studies.cost import Assumptions, Cost

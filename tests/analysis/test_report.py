@@ -5,12 +5,14 @@ import html.parser
 import itertools
 import json
 import re
+import shutil
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.report import build_report, palette, tables, together_tables
+from analysis.report import build_report, made_from, palette, tables, together_tables
 from analysis.report.findings import find
 from analysis.report.labels import place_labels
 from analysis.report.sections import foretelling
@@ -182,12 +184,38 @@ def test_an_earlier_report_is_replaced_and_other_files_stay(tmp_path):
     (out / "notes.txt").write_text("mine")
     build_report(tmp_path / "two.jsonl", out)
     assert sorted(path.name for path in out.iterdir()) == [
-        "figures", "index.html", "notes.txt", "results.parquet", "tables"
+        "figures", "index.html", "made_from.txt", "notes.txt", "results.parquet", "tables"
     ]  # fmt: skip
     assert not list((out / "tables").glob("*xnli*"))
     assert "No fine-tuned model was scored" in (out / "index.html").read_text(encoding="utf-8")
     leftovers = [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     assert leftovers == []
+
+
+def test_what_would_be_the_same_is_not_made_again(tmp_path, monkeypatch):
+    """But where the question, the scores, the data or the code is another, or a part lacks."""
+    results, out, data = tmp_path / "results.jsonl", tmp_path / "report", tmp_path / "data"
+    data.mkdir()
+    write_rows(results, [cell("en", "de", 1.0, task="xnli")])
+
+    def was_made(**changes: Any) -> bool:
+        before = (out / "index.html").stat().st_ino if out.exists() else None
+        build_report(results, out, **{"data_dir": data, **changes})
+        return (out / "index.html").stat().st_ino != before
+
+    assert was_made()
+    assert not was_made()
+    assert was_made(title="Another one?")
+    assert was_made()
+    write_rows(results, [cell("en", "de", 2.0, task="xnli")])
+    assert was_made()
+    (data / "text").write_text("new")
+    assert was_made()
+    shutil.rmtree(out / "tables")
+    assert was_made()
+    assert not was_made()
+    monkeypatch.setattr(made_from.metadata, "version", lambda _: "9.9")
+    assert was_made()
 
 
 def test_a_failure_leaves_the_earlier_report_and_nothing_else(tmp_path, monkeypatch):
@@ -201,7 +229,7 @@ def test_a_failure_leaves_the_earlier_report_and_nothing_else(tmp_path, monkeypa
 
     monkeypatch.setattr(tables.Table, "write", fail)
     with pytest.raises(OSError, match="No space"):
-        build_report(tmp_path / "results.jsonl", out)
+        build_report(tmp_path / "results.jsonl", out, title="Another one?")
     assert (out / "index.html").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report", "results.jsonl"]
 

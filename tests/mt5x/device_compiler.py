@@ -19,9 +19,11 @@ from typing import Any, NamedTuple
 from jax.experimental import topologies
 
 from mt5x import measured_memory, target
-from mt5x.memory_plan import GIB, Setting, target_of
+from mt5x.device_kinds import GIB, target_of
+from mt5x.memory_plan import memory_of
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner, make_mesh
+from mt5x.step_setting import Setting
 from scripts import named_model
 
 FILE = Path(__file__).with_suffix(".json")
@@ -101,6 +103,20 @@ CASES = [
     Case("a100-80", "mt5_base", (8, 512, 128)),
     Case("a100-80", "mt5_base", (16, 1024, 128), ["REMAT_POLICY='minimal'"]),
     Case("a100-80", "mt5_base", (16, 1024, 128), ["REMAT_POLICY='full'"]),
+    Case("h200", "mt5_xl", (8, 512, 128), ["REMAT_POLICY='full'"]),
+    Case("h200", "mt5_small", (64, 1024, 128), [], "1x1x8"),
+    Case("h200", "mt5_small", (64, 1024, 128), [], "1x1x8", (1, 8)),
+    Case("h200", "mt5_small", (64, 1024, 128), [], "1x1x8", (2, 4)),
+    Case("h200", "mt5_base", (256, 1024, 128), [], "1x1x8"),
+    Case("h200", "mt5_base", (256, 1024, 128), ["REMAT_POLICY='minimal'"], "1x1x8"),
+    Case("h200", "mt5_base", (128, 512, 128), [], "1x1x8", (1, 8)),
+    Case("h200", "mt5_base", (64, 512, 128), ["REMAT_POLICY='full'"], "1x1x8", (4, 2)),
+    Case("h200", "mt5_large", (128, 1024, 128), ["REMAT_POLICY='minimal'"], "1x1x8", (1, 8)),
+    Case("h200", "mt5_xl", (64, 1024, 128), ["REMAT_POLICY='full'"], "1x1x8", (1, 8)),
+    Case("h200", "mt5_xl", (64, 512, 128), ["REMAT_POLICY='full'"], "1x1x8"),
+    Case("a100-80", "mt5_base", (64, 512, 128), [], "1x1x8"),
+    Case("a100-80", "mt5_base", (64, 512, 128), ["REMAT_POLICY='minimal'"], "1x1x8", (2, 2)),
+    Case("a100-80", "mt5_large", (64, 1024, 128), ["REMAT_POLICY='full'"], "1x1x8", (1, 8)),
     Case("v5e", "mt5_small", (64, 512, 64), [], "v5e:2x2x1"),
     Case("v5p", "mt5_base", (32, 1024, 128), [], "v5p:2x2x1"),
     Case("v5p", "mt5_base", (32, 512, 128), [], "v5p:2x2x1", (1, 4)),
@@ -157,8 +173,9 @@ def main() -> None:
     for case in CASES:
         if case.device in sys.argv[1:]:
             known[case.name] = compiled_peak(case)
-            print(f"{known[case.name] / GIB:.2f} GiB: {case.name}", flush=True)
-    FILE.write_text(json.dumps(known, indent=1) + "\n")
+            FILE.write_text(json.dumps(known, indent=1) + "\n")
+            of_plan = memory_of(*planned(case)).total / known[case.name]
+            print(f"{known[case.name] / GIB:.2f} GiB, {of_plan:.2f}: {case.name}", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,14 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from mt5x import measured_memory, memory_plan, optimizers
+from mt5x import device_kinds, measured_memory, memory_plan, optimizers
+from mt5x.device_kinds import GIB
 from mt5x.errors import UserError
-from mt5x.memory_plan import GIB, Setting, fits, memory_of, what_fits
+from mt5x.memory_plan import fits, memory_of, what_fits
 from mt5x.model import T5Config, Transformer
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner, batch_parts, make_mesh
+from mt5x.step_setting import Setting
 from scripts import main
 from tests.mt5x import device_compiler
 from tests.mt5x.compiled_step import XXL
@@ -165,14 +167,20 @@ def test_so_it_is_at_mt5_small_s_width(setting, changes):
 
 
 TOO_LITTLE = pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="17% less than XLA's TPU compiler assigns"
+    strict=True,
+    raises=AssertionError,
+    reason="17% less than XLA's TPU compiler assigns, of which fragmentation is a fifth",
 )
 
 
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(case, id=case.name, marks=TOO_LITTLE if case.partitions == (2, 4) else ())
+        pytest.param(
+            case,
+            id=case.name,
+            marks=TOO_LITTLE if case.device == "v5e" and case.partitions == (2, 4) else (),
+        )
         for case in device_compiler.CASES
     ],
 )
@@ -182,18 +190,18 @@ def test_so_it_is_at_full_size_on_gpus_and_tpus(case):
 
 
 def test_a_gpu_is_planned_with_the_attention_that_it_will_use():
-    """Which holds no scores; several GPUs, and those before Hopper, hold them."""
-    one = Setting(1, batch_size=16, target=memory_plan.target_of("h200"))
+    """Which holds no scores, on one and on several of them; GPUs before Hopper hold them."""
+    one = Setting(1, batch_size=16, target=device_kinds.target_of("h200"))
     activations = {
         name: memory_of(model(UNROLLED), setting).activations
         for name, setting in {
             "h200": one,
             "two of them": dataclasses.replace(one, devices=2, batch_size=32),
-            "a100": dataclasses.replace(one, target=memory_plan.target_of("a100")),
+            "a100": dataclasses.replace(one, target=device_kinds.target_of("a100")),
         }.items()
     }
     assert activations["h200"] < 0.5 * activations["a100"]
-    assert activations["two of them"] == activations["a100"]
+    assert activations["two of them"] == activations["h200"]
 
 
 def test_the_advice_fits_and_what_fits_is_left_alone():
@@ -217,13 +225,13 @@ def test_what_training_would_refuse_is_refused():
 
 
 def test_memory_is_told_by_device_or_amount():
-    assert memory_plan.capacity("v5e", None) == 16 * GIB
-    assert memory_plan.capacity(None, "16GiB") == memory_plan.capacity(None, "16G") == 16 * GIB
-    assert memory_plan.capacity(None, None) is None
+    assert device_kinds.capacity("v5e", None) == 16 * GIB
+    assert device_kinds.capacity(None, "16GiB") == device_kinds.capacity(None, "16G") == 16 * GIB
+    assert device_kinds.capacity(None, None) is None
     with pytest.raises(UserError, match="did you mean h100"):
-        memory_plan.capacity("h10", None)
+        device_kinds.capacity("h10", None)
     with pytest.raises(UserError, match="write it as 16GiB"):
-        memory_plan.capacity(None, "lots")
+        device_kinds.capacity(None, "lots")
 
 
 def test_the_command_prints_mesh_shardings_memory_and_advice(capsys):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mt5x import losses
+from mt5x import losses, partitioning
 from mt5x.errors import UserError
 from mt5x.model import T5Config, Transformer
 from tests.mt5x.networks import (
@@ -76,6 +76,27 @@ def kept_for_backward(policy: str) -> int:
 def test_each_policy_keeps_less_than_the_one_before():
     none, minimal, full = (kept_for_backward(policy) for policy in ("none", "minimal", "full"))
     assert none > minimal > full
+
+
+def test_several_gpus_are_told_to_keep_in_step(monkeypatch):
+    """Each layer but the last has a barrier, forward and backward; nothing else changes."""
+    config = dataclasses.replace(DEEP, remat_policy="full")
+    params, mesh = initial_params(Transformer(config), 0), partitioning.make_mesh(1, 1, 2)
+    expected, expected_grads = gradients(config, params)
+
+    def barriers() -> int:
+        function = jax.value_and_grad(loss_of(config, jax.random.key(5)))
+        return str(jax.make_jaxpr(function)(params, batch())).count("optimization_barrier")
+
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    alone = barriers()
+    with partitioning.on_mesh(mesh):
+        assert barriers() >= alone + 2 * (2 + 1)
+        placed = jax.device_put(params, partitioning.replicated(mesh))
+        loss, grads = gradients(config, placed)
+    assert loss == pytest.approx(expected, rel=1e-5)
+    scale = max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(expected_grads))
+    assert largest_difference(grads, expected_grads) <= 1e-5 * scale
 
 
 def test_bfloat16_computes_with_float32_parameters_and_gradients():

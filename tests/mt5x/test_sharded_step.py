@@ -20,10 +20,11 @@ from typing import Any
 import pytest
 
 from mt5x import losses, optimizers
-from mt5x.memory_plan import Setting, memory_of
+from mt5x.memory_plan import memory_of
 from mt5x.model import T5Config, Transformer
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner
+from mt5x.step_setting import Setting
 from tests.mt5x.compiled_step import XXL, collectives, compile_step, replicated
 
 REPOSITORY = Path(__file__).resolve().parents[2]

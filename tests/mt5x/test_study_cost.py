@@ -15,6 +15,7 @@ from mt5x.errors import UserError
 from mt5x.model import T5Config, Transformer
 from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner
+from mt5x.step_setting import Setting
 from mt5x.studies import accelerators, cost, expansion, fitting, forecast, plan, workload
 from mt5x.studies.cost import Assumptions, Cost
 from mt5x.studies.stage import Stage
@@ -84,7 +85,7 @@ def test_a_stage_agrees_with_a_calculation_by_hand():
 
 def test_a_checkpoint_is_parameters_and_slots_in_float32():
     adamw = dataclasses.replace(network(), optimizer_def=optimizers.AdamW())
-    needed = memory_plan.memory_of(adamw, memory_plan.Setting(1, batch_size=8))
+    needed = memory_plan.memory_of(adamw, Setting(1, batch_size=8))
     # Two moments a parameter, and the optimizer's count of steps.
     assert needed.optimizer == 2 * needed.parameters + 4
     assert workload.checkpoint_bytes(adamw) == 3 * needed.parameters + 4
