@@ -18,7 +18,7 @@ from mt5x.models import EncoderDecoderModel
 from mt5x.optimizers import alike
 from mt5x.step_setting import Setting
 
-_EMBEDDING, _LOGITS = "token_embedder/embedding", "decoder/logits_dense/kernel"
+EMBEDDING, _LOGITS = "token_embedder/embedding", "decoder/logits_dense/kernel"
 
 
 def logits(model: EncoderDecoderModel, setting: Setting) -> int:
@@ -107,7 +107,7 @@ def tables(model: EncoderDecoderModel, setting: Setting) -> dict[str, int]:
     table = 4 * model.module.config.emb_dim * _vocabulary_share(model, setting)
     trained = _local_sizes(model, setting.partitioner.num_partitions)
     return {
-        "embedding": table - spared(model, setting) if _EMBEDDING in trained else 0,
+        "embedding": table - spared(model, setting) if EMBEDDING in trained else 0,
         "logits": table if _LOGITS in trained else 0,
     }
 
@@ -162,7 +162,8 @@ def _stays_in_half(model: EncoderDecoderModel, setting: Setting) -> bool:
 def _stacked(model: EncoderDecoderModel) -> int:
     """Bytes of the largest stack of small parameters: they, their gradients, and they anew."""
     small = Counter(size for size in _local_sizes(model, 1).values() if size < 4 * alike.LARGE)
-    return 3 * max(size * min(count, alike.AT_ONCE) for size, count in small.items())
+    stacks = (size * min(count, alike.AT_ONCE) for size, count in small.items())
+    return 3 * max(stacks, default=0)
 
 
 def _vocabulary_share(model: EncoderDecoderModel, setting: Setting) -> int:
@@ -175,7 +176,7 @@ def _local(model: EncoderDecoderModel, setting: Setting, under: str = "") -> int
     """Bytes of the gradients of a device's own rows: split over 'model' alone."""
     sizes = _local_sizes(model, setting.partitioner.num_partitions)
     whole = sum(size for path, size in sizes.items() if path.startswith(under))
-    return whole - (spared(model, setting) if _EMBEDDING.startswith(under) else 0)
+    return whole - (spared(model, setting) if EMBEDDING.startswith(under) else 0)
 
 
 @functools.lru_cache(maxsize=64)

@@ -27,8 +27,6 @@ from mt5x.models import EncoderDecoderModel
 from mt5x.partitioning import Partitioner, divisors
 from mt5x.step_setting import Setting
 
-_EMBEDDING = "token_embedder/embedding"
-
 # Arrays of the size of a layer's largest that its gradient has at once, as compiled for each.
 _GRADIENTS_AT_ONCE = {"gpu": 4, "tpu": 4}
 
@@ -179,7 +177,7 @@ def _layers_going_backward(model: EncoderDecoderModel) -> Mapping[str, int]:
         # A loop over the layers keeps all of them or none.
         return count if config.scan_layers and first < count else count - first
 
-    embedding = _EMBEDDING in paths
+    embedding = gradient_memory.EMBEDDING in paths
     in_encoder = any(path.startswith("encoder/") for path in paths)
     return {
         "encoder": passed("encoder", config.num_encoder_layers, embedding),

@@ -198,7 +198,7 @@ def on_each_device(
         return function
     mesh = jax.sharding.get_abstract_mesh()
 
-    def on_mesh(*arrays: jax.Array | None) -> jax.Array:
+    def by_parts(*arrays: jax.Array | None) -> jax.Array:
         specs = [
             P() if array is None else spec_of(axes, array.shape, mesh.shape, _RULES)
             for axes, array in zip(names, arrays, strict=True)
@@ -209,7 +209,7 @@ def on_each_device(
         )
         return split(*arrays)
 
-    return on_mesh
+    return by_parts
 
 
 def gathered(names: tuple[str | None, ...]) -> tuple[str | None, ...]:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
-import analysis
-import mt5x
-
 # Whose numbers and pictures a report shows.
+_PACKAGES = ("analysis", "mt5x", "tasks")
+_HERE = Path(__file__).parents[2]
 _LIBRARIES = ("lang2vec", "matplotlib", "numpy", "pandas", "scipy", "statsmodels")
 
 
@@ -25,9 +24,9 @@ def digest(
       *said: what else the report was asked for.
     """
     found = hashlib.sha256(repr(said).encode())
-    for package in (analysis, mt5x):
-        for file in sorted(Path(str(package.__file__)).parent.rglob("*")):
-            if file.suffix in (".py", ".css", ".html", ".js"):
+    for package in _PACKAGES:
+        for file in sorted((_HERE / package).rglob("*")):
+            if file.is_file() and file.suffix != ".pyc":
                 found.update(file.read_bytes())
     found.update(json.dumps({name: metadata.version(name) for name in _LIBRARIES}).encode())
     for table in results:

@@ -216,6 +216,8 @@ def test_what_would_be_the_same_is_not_made_again(tmp_path, monkeypatch):
     assert not was_made()
     monkeypatch.setattr(made_from.metadata, "version", lambda _: "9.9")
     assert was_made()
+    monkeypatch.setattr(made_from, "_PACKAGES", ("analysis", "mt5x"))
+    assert was_made()
 
 
 def test_a_failure_leaves_the_earlier_report_and_nothing_else(tmp_path, monkeypatch):

@@ -64,7 +64,7 @@ def test_a_stack_is_updated_as_its_parameters_are(optimizer, monkeypatch):
 
 
 def test_so_is_one_that_is_split_over_devices(monkeypatch):
-    """And each parameter, with its slots, stays split as it was."""
+    """Without an array being gathered or sent elsewhere: devices only sum."""
     mesh, optimizer = partitioning.make_mesh(2, 2, 2), Adafactor()
     whole = partitioning.replicated(mesh)
     places = {
@@ -86,6 +86,12 @@ def test_so_is_one_that_is_split_over_devices(monkeypatch):
         whole_gradients(1), optimizer.init(tree(0)), tree(0), 1e-2
     )
     assert "optimization_barrier" in str(stacked)
+    program = split.lower(whole_gradients(1), optimizer.init(tree(0)), tree(0), 1e-2).compile()
+    text = program.as_text()
+    assert text is not None
+    assert "all-reduce" in text
+    for moved in ("all-gather", "all-to-all", "collective-permute"):
+        assert moved not in text
 
 
 def test_only_small_parameters_of_one_kind_and_shape_are_together(monkeypatch):

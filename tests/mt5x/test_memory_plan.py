@@ -204,6 +204,36 @@ def test_a_gpu_is_planned_with_the_attention_that_it_will_use():
     assert activations["two of them"] == activations["h200"]
 
 
+@pytest.mark.parametrize("device", [None, "cpu", "h200", "a100", "v5e"])
+@pytest.mark.parametrize(
+    "freeze",
+    [
+        (),
+        ("token_embedder/.*",),
+        (r"decoder/logits_dense/.*",),
+        (r"(encoder|decoder)/.*",),
+        (r"token_embedder/.*|encoder/.*|decoder/(?!layers_1/).*",),
+    ],
+    ids=["nothing", "embedding", "logits", "all but the embedding", "all but a layer"],
+)
+def test_any_part_may_be_frozen_on_any_device(device, freeze):
+    """Whatever is trained has a gradient, of half the parameters' width at least."""
+    config = dataclasses.replace(SMALL, vocab_size=250112, dtype=jnp.bfloat16)
+    network = dataclasses.replace(model(config), freeze=freeze)
+    for split in (Setting(1), Setting(8), Setting(8, Partitioner(2, 4), "full")):
+        for parts in (1, 2):
+            setting = dataclasses.replace(
+                split,
+                batch_size=32,
+                num_microbatches=parts,
+                inputs=128,
+                targets=64,
+                target=device_kinds.target_of(device),
+            )
+            found = memory_of(network, setting)
+            assert found.at_once >= found.gradients // 2 > 0
+
+
 def test_the_advice_fits_and_what_fits_is_left_alone():
     setting = Setting(32)
     assert not fits(memory_of(model(), setting), 32 * GIB)
